@@ -1,0 +1,1 @@
+"""The command line ``ava-tools``, one file a command."""

@@ -1,0 +1,17 @@
+"""Entry point of ``ava-tools``."""
+
+from __future__ import annotations
+
+import sys
+
+from cyclopts import App
+
+from ava_tools.cli.run import DEBUG_HELP, run
+
+app = App(name="ava-tools", help=f"AVA's annotation files and metric. {DEBUG_HELP}", version_flags=[])
+app.command("ava_tools.cli.labels:labels", help="List AVA's 80 actions as csv.")
+
+
+def main() -> None:
+    """Run ``ava-tools``."""
+    sys.exit(run(app))

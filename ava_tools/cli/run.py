@@ -1,0 +1,74 @@
+"""How a command line of this project runs: exit codes, error sentences, warnings.
+
+Exit 0: done. 1: failed, with one plain sentence. 2: misuse. No traceback unless ``--debug``. Results go
+to the standard output, everything else to the standard error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Sequence
+from types import FrameType
+
+from cyclopts import App, CycloptsError
+from rich.console import Console
+
+from ava_tools.errors import InputError
+
+console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+DEBUG_HELP = "Add `--debug` to see the traceback of a failure."
+
+
+class MisuseError(Exception):
+    """Options that make no sense together or by their values: exit 2."""
+
+
+class _ConsoleHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        console.print(f"{record.levelname.lower()}: {record.getMessage()}")
+
+
+def run(app: App, arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and turn whatever happens into its exit code."""
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in tokens
+    tokens = [token for token in tokens if token != "--debug"]
+    logging.basicConfig(level=logging.WARNING, handlers=[_ConsoleHandler()], force=True)
+    if not debug:
+        warnings.simplefilter("ignore")  # libraries' remarks to programmers
+    with contextlib.suppress(ValueError):  # not the main thread: someone else minds the signals
+        signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+        return code if isinstance(code, int) else 0
+    except (CycloptsError, MisuseError) as problem:
+        console.print(f"misuse: {_sentence(problem)}")
+        return 2
+    except KeyboardInterrupt:
+        console.print("error: interrupted")
+    except BrokenPipeError:  # the reader of our output left, as `| head` does
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (lives until the process ends)
+    except (InputError, OSError) as problem:
+        if debug:
+            raise
+        console.print(f"error: {_sentence(problem)}")
+    except Exception as problem:
+        if debug:
+            raise
+        console.print(f"error: {type(problem).__name__}: {_sentence(problem)} (a fault of ours; --debug shows where)")
+    return 1
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _sentence(problem: BaseException) -> str:
+    if isinstance(problem, OSError) and problem.strerror:
+        return f"{problem.filename}: {problem.strerror}" if problem.filename else problem.strerror
+    return " ".join(str(problem).split())

@@ -1,0 +1,107 @@
+"""The action vocabulary: id, name, kind, and whether AVA scores it.
+
+AVA's 80 actions are packaged (``data/ava_actions.csv``; names, kinds and the 60 scored ids are AVA's,
+CC BY 4.0, research.google.com/ava).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from importlib.resources import files
+from typing import Literal
+
+from ava_tools.errors import InputError
+
+Kind = Literal["pose", "object", "person"]
+KINDS: tuple[Kind, ...] = ("pose", "object", "person")
+
+
+@dataclass(frozen=True)
+class Action:
+    """One action: its id in annotation files, its name, AVA's kind, and whether the metric counts it."""
+
+    id: int
+    name: str
+    kind: Kind | None = None
+    scored: bool = True
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The actions of a model or a data set, in the order of the network's outputs."""
+
+    actions: tuple[Action, ...]
+
+    def __post_init__(self) -> None:
+        if len(self._by_id) != len(self.actions):
+            raise InputError("the label list names one action id twice")
+
+    def __len__(self) -> int:
+        return len(self.actions)
+
+    def __iter__(self) -> Iterator[Action]:
+        return iter(self.actions)
+
+    @cached_property
+    def _by_id(self) -> dict[int, Action]:
+        return {action.id: action for action in self.actions}
+
+    @cached_property
+    def ids(self) -> tuple[int, ...]:
+        """Action id of each output column."""
+        return tuple(action.id for action in self.actions)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Name of each output column."""
+        return tuple(action.name for action in self.actions)
+
+    def columns(self, wanted: Iterable[str]) -> tuple[int, ...]:
+        """Output columns of actions given by name or by id.
+
+        A name counts as a whole, without regard to case, or up to AVA's explanation in brackets
+        (``talk to``).
+
+        Raises:
+            InputError: an action is not in the list; close names are offered.
+        """
+        by_name: dict[str, int] = {}
+        for column, action in enumerate(self.actions):
+            by_name.setdefault(short_name(action.name).lower(), column)
+            by_name[str(action.id)] = column
+        by_name |= {name.lower(): column for column, name in enumerate(self.names)}
+        columns = []
+        for name in wanted:
+            asked = name.strip().lower()
+            if asked not in by_name:
+                close = get_close_matches(asked, by_name, n=3)
+                hint = f"; did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
+                raise InputError(f"{name!r} is none of the model's {len(self)} actions{hint}")
+            columns.append(by_name[asked])
+        return tuple(columns)
+
+
+def short_name(name: str) -> str:
+    """AVA's name without its explanation in brackets: ``talk to (e.g., self, a person)`` -> ``talk to``."""
+    return name.split(" (", 1)[0]
+
+
+def ava_labels() -> Labels:
+    """AVA's 80 actions, ids 1 to 80."""
+    text = files("ava_tools").joinpath("data/ava_actions.csv").read_text(encoding="utf-8")
+    kinds: dict[str, Kind] = {kind: kind for kind in KINDS}
+    return Labels(
+        tuple(
+            Action(int(row["id"]), row["name"], kinds[row["kind"]], row["scored"] == "1")
+            for row in csv.DictReader(text.splitlines())
+        )
+    )
+
+
+def numbered_labels(count: int) -> Labels:
+    """Stand-in names ``action 1`` .. ``action N`` for a model that does not say what it was trained on."""
+    return Labels(tuple(Action(number, f"action {number}") for number in range(1, count + 1)))

@@ -1,0 +1,1 @@
+"""The film code of the project: probing, reading, writing, drawing."""

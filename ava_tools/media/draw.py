@@ -1,0 +1,68 @@
+"""Boxes and their actions on a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ava_tools.boxes import Boxes
+from ava_tools.media.reader import Image
+
+# One a person, dark enough for white text, neighbours far apart in hue.
+_COLOURS = [
+    "#1f5fbf",
+    "#c8321e",
+    "#2b8a3e",
+    "#8e3fb0",
+    "#b8650a",
+    "#0b7f8c",
+    "#c2255c",
+    "#5b6b1f",
+    "#5f3dc4",
+    "#7a4a2b",
+]
+
+
+class BoxPainter:
+    """Draws person boxes with their lines of text, one colour a person, sized for the frame."""
+
+    def __init__(self, width: int, height: int) -> None:
+        """Prepare for frames of ``width`` x ``height`` pixels."""
+        import supervision
+
+        side = min(width, height)
+        colours = supervision.ColorPalette.from_hex(_COLOURS)
+        by_person = supervision.ColorLookup.TRACK
+        self._box_painter = supervision.BoxAnnotator(colours, max(1, round(side / 240)), by_person)
+        self._text_painter = supervision.LabelAnnotator(
+            colours,
+            text_scale=max(0.3, side / 1200),
+            text_thickness=max(1, round(side / 700)),
+            text_padding=max(1, round(side / 180)),
+            color_lookup=by_person,
+            smart_position=True,  # moves labels into the picture and off each other
+        )
+
+    def draw(self, image: Image, boxes: Boxes, persons: NDArray[np.int64], texts: Sequence[str]) -> Image:
+        """Draw on ``image`` itself.
+
+        Args:
+            image: RGB ``uint8[H, W, 3]``.
+            boxes: ``[K, 4]`` pixels of the image.
+            persons: ``[K]`` identities; each has its colour.
+            texts: K labels; lines are separated by newlines, an empty one draws the box alone.
+        """
+        import supervision
+
+        if not len(boxes):
+            return image
+        height, width = image.shape[:2]
+        inside = np.clip(boxes, 0, [width - 1, height - 1, width - 1, height - 1])
+        self._box_painter.annotate(image, supervision.Detections(xyxy=inside, tracker_id=persons))
+        named = [number for number, text in enumerate(texts) if text]
+        if named:
+            labelled = supervision.Detections(xyxy=inside[named], tracker_id=persons[named])
+            self._text_painter.annotate(image, labelled, labels=[texts[number] for number in named])
+        return image

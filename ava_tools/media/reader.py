@@ -1,0 +1,348 @@
+"""Films and folders of frames, read in display order with exact times.
+
+Time 0 is the first displayed frame; pictures are as displayed, after rotation.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import chain, islice
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ava_tools.errors import InputError
+from ava_tools.media.clock import Clock
+from ava_tools.media.probe import FilmInfo, declared_duration, nominal_rate, open_container
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+    from av.video.reformatter import VideoReformatter
+
+log = logging.getLogger(__name__)
+
+Image = NDArray[np.uint8]  # [H, W, 3] RGB
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+_LOOKAHEAD = 8  # decoded frames held to see in which order and by which clock a film runs
+
+
+class Frame(Protocol):
+    """One displayed picture: when it starts, and its pixels on demand."""
+
+    @property
+    def time(self) -> Fraction:
+        """Seconds from the first displayed frame, exact."""
+        ...
+
+    def rgb(self) -> Image:
+        """Pixels ``uint8[H, W, 3]``, RGB; converted on each call, so ask once."""
+        ...
+
+
+class FrameSource(Protocol):
+    """What a film and a folder of frames have in common."""
+
+    info: FilmInfo
+
+    def frames(self, start: float = 0.0) -> Iterator[Frame]:
+        """Frames in display order, from the one that is shown at ``start`` (or earlier) to the end."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def open_film(path: str | Path, frame_rate: float = 30.0) -> FrameSource:
+    """Open a film file, or a folder of extracted frames.
+
+    Args:
+        path: a film of any kind that FFmpeg reads, or a folder with one image a frame.
+        frame_rate: images a second of a folder; 30 is what AVA's and PySlowFast's extraction writes.
+
+    Raises:
+        InputError: there is no such film, or nothing in it can be decoded.
+    """
+    path = Path(path)
+    return FrameFolder(path, frame_rate) if path.is_dir() else Film(path)
+
+
+class FilmFrame:
+    """A decoded frame of a film, still in the film's own pixel format."""
+
+    def __init__(self, frame: VideoFrame, time: Fraction, reformatter: VideoReformatter) -> None:
+        self.time = time
+        self._frame = frame
+        self._reformatter = reformatter
+
+    def rgb(self) -> Image:
+        """Convert to RGB and turn upright."""
+        image: Image = self._reformatter.reformat(self._frame, format="rgb24").to_ndarray()  # type: ignore[assignment]
+        return _upright(image, self._frame.rotation)
+
+
+class Film:
+    """A film file.
+
+    Frames come in display order whatever the file does to its timestamps (see `Clock`). What cannot be
+    decoded is left out with one warning; a file of which nothing can be decoded is an error.
+    """
+
+    def __init__(self, path: Path) -> None:
+        from av.video.reformatter import VideoReformatter
+
+        self.path = path
+        self._reformatter = VideoReformatter()
+        self._warned = False
+        self._container, self._stream = open_container(path)
+        try:
+            self._from_beginning: Iterator[tuple[VideoFrame, Fraction]] | None = self._decode()
+            first = next(self._from_beginning, None)
+            if first is None:
+                raise InputError(f"{path}: not one frame of it can be decoded")
+            self._first, self._origin = first
+            self.info = self._describe(self._first)
+        except BaseException:
+            self.close()
+            raise
+
+    def _describe(self, picture: VideoFrame) -> FilmInfo:
+        stream = self._stream
+        turned = round(picture.rotation / 90) % 2 == 1
+        width, height = (picture.height, picture.width) if turned else (picture.width, picture.height)
+        aspect = stream.sample_aspect_ratio or Fraction(1)
+        return FilmInfo(
+            path=self.path,
+            name=self.path.stem,
+            width=width,
+            height=height,
+            rate=nominal_rate(stream),
+            duration=declared_duration(self._container, stream),
+            time_base=picture.time_base or Fraction(1, 90_000),
+            pixel_aspect=1 / aspect if turned and aspect else aspect or Fraction(1),
+        )
+
+    def frames(self, start: float = 0.0) -> Iterator[FilmFrame]:
+        """Decode in display order, each frame once.
+
+        Args:
+            start: seconds; decoding begins at the last entry point of the film before it, if the film
+                can be entered there, else at its beginning. The first frame that comes is never later.
+        """
+        passed: tuple[VideoFrame, Fraction] | None = None
+        for picture, time in self._from(start):
+            time -= self._origin
+            if passed is not None and time > start:
+                yield FilmFrame(passed[0], passed[1], self._reformatter)
+                passed = None
+            if time > start:
+                yield FilmFrame(picture, time, self._reformatter)
+            else:
+                passed = picture, time
+        if passed is not None:
+            yield FilmFrame(passed[0], passed[1], self._reformatter)
+
+    def _from(self, start: float) -> Iterator[tuple[VideoFrame, Fraction]]:
+        """Frames from an entry point at or before ``start``; times still count from the file's own zero."""
+        if start > 0 and self._seek(Fraction(start) + self._origin):
+            frames = self._decode()
+            first = next(frames, None)
+            if first is not None and first[1] <= Fraction(start) + self._origin:
+                yield first
+                yield from frames
+                return
+        if self._from_beginning is None:  # not every format has a way back, reopening always works
+            self._container.close()
+            self._container, self._stream = open_container(self.path)
+            yield from self._decode()
+        else:
+            frames, self._from_beginning = self._from_beginning, None
+            yield self._first, self._origin
+            yield from frames
+
+    def _seek(self, time: Fraction) -> bool:
+        """Go to the last entry point before ``time``; False where the film cannot be entered there."""
+        import av
+
+        if self._first.pts is None or not self._stream.time_base:
+            return False
+        self._from_beginning = None
+        try:
+            self._container.seek(int(time / self._stream.time_base), stream=self._stream, backward=True)
+        except av.FFmpegError:
+            return False
+        return True
+
+    def _decode(self) -> Iterator[tuple[VideoFrame, Fraction]]:
+        """Decode from where the container stands, in display order, with times of the file's own clock."""
+        rate = nominal_rate(self._stream)
+        pictures = self._in_display_order()
+        window = list(islice(pictures, _LOOKAHEAD))
+        clock = Clock(window, rate)
+        end = None
+        for picture in chain(window, pictures):
+            end = clock.time(picture)
+            yield picture, end
+        if clock.jumped:
+            self._warn("its timestamps jump back; its frames are shown one after the other")
+        if end is not None:
+            self._check_end(float(end - self._origin + 1 / rate))
+
+    def _in_display_order(self) -> Iterator[VideoFrame]:
+        """Pictures in the order in which they are shown.
+
+        A decoder that reorders (B-frames) has already put its pictures in order, whatever the timestamps
+        say: AVI gives such pictures wrong ones. One that does not delivers them as they are stored, and
+        only the timestamps know better.
+        """
+        pictures = self._pictures()
+        first = next(pictures, None)
+        if first is None:
+            return
+        if self._stream.codec_context.has_b_frames:
+            yield first
+            yield from pictures
+            return
+        waiting: list[tuple[int, int, int, VideoFrame]] = []  # run, timestamp, number
+        run, stamp, shown = 0, 0, None
+        for number, picture in enumerate(chain([first], pictures)):
+            stamp = stamp if picture.pts is None else picture.pts
+            if shown is not None and stamp < shown:  # too late to be put in order: a new run begins
+                run, shown = run + 1, None
+            heapq.heappush(waiting, (run, stamp, number, picture))
+            if len(waiting) == _LOOKAHEAD:
+                _, shown, _, picture = heapq.heappop(waiting)
+                yield picture
+        yield from (entry[3] for entry in sorted(waiting, key=lambda entry: entry[:3]))
+
+    def _pictures(self) -> Iterator[VideoFrame]:
+        """All pictures that decode, in the decoder's order; damage is passed over."""
+        import av
+
+        damaged = 0
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError as problem:
+                self._warn(f"its end cannot be read ({problem.strerror})")
+                return
+            if packet is None:
+                break
+            try:
+                yield from packet.decode()
+            except av.FFmpegError:
+                damaged += 1
+        if damaged:
+            self._warn(f"{damaged} of its packets are damaged; the frames that decode are used")
+
+    def _check_end(self, reached: float) -> None:
+        """A film that was cut off says in its header how long it was."""
+        declared = self.info.duration
+        alone = self._stream.duration or len(self._container.streams) == 1
+        if declared is not None and alone and reached < declared - max(0.5, 0.01 * declared):
+            self._warn(f"it declares {declared:.1f} s, but ends after {reached:.1f} s; what decodes is used")
+
+    def _warn(self, message: str) -> None:
+        """Say once what is wrong with this film."""
+        if not self._warned:
+            self._warned = True
+            log.warning("%s: %s", self.path, message)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class ImageFrame:
+    """One image file of a folder of frames."""
+
+    def __init__(self, path: Path, time: Fraction) -> None:
+        self.time = time
+        self._path = path
+
+    def rgb(self) -> Image:
+        """Read and decode the file."""
+        return _read_image(self._path)
+
+
+class FrameFolder:
+    """A folder of extracted frames, one image each, in the order of the numbers in their names."""
+
+    def __init__(self, path: Path, frame_rate: float = 30.0) -> None:
+        if not 0 < frame_rate <= 1000:
+            raise InputError(f"a frame rate of {frame_rate:g} is given; above 0 and at most 1000 is allowed")
+        self._images = image_files(path)
+        if not self._images:
+            raise InputError(f"{path}: the folder holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        rate = Fraction(frame_rate).limit_denominator(1001)
+        height, width = _read_image(self._images[0]).shape[:2]
+        self.info = FilmInfo(
+            path=path,
+            name=path.resolve().name,
+            width=width,
+            height=height,
+            rate=rate,
+            duration=float(len(self._images) / rate),
+            time_base=1 / rate,
+        )
+
+    def frames(self, start: float = 0.0) -> Iterator[ImageFrame]:
+        """Frames from the one shown at ``start`` to the end; nothing is read before `ImageFrame.rgb`."""
+        first = min(max(0, int(Fraction(start) * self.info.rate)), len(self._images) - 1)
+        for number in range(first, len(self._images)):
+            yield ImageFrame(self._images[number], number / self.info.rate)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Images of a folder, ``frame_9.jpg`` before ``frame_10.jpg``."""
+    images = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+    return sorted(images, key=lambda path: [int(part) if part.isdigit() else part for part in _split(path.name)])
+
+
+def _split(name: str) -> list[str]:
+    return re.split(r"(\d+)", name)
+
+
+def _upright(image: Image, rotation: int) -> Image:
+    """Turn a picture as its display matrix says, in steps of 90 degrees counterclockwise."""
+    quarters = round(rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(image, quarters)) if quarters else image
+
+
+def _read_image(path: Path) -> Image:
+    import cv2
+
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise InputError(f"{path}: not an image that can be read")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)  # type: ignore[return-value]

@@ -1,0 +1,64 @@
+"""H.264 films that browsers play, written so that a crash at any moment leaves a film that plays."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from ava_tools.media.probe import FilmInfo
+from ava_tools.media.reader import Image
+
+_FINEST_TIME_BASE = 1_000_000  # an mp4 track counts time in a 32-bit number of units
+
+
+class FilmWriter:
+    """Writes frames with the times, size, rate and pixel shape of another film.
+
+    While it is open the mp4 consists of fragments that play as they stand; closing turns it into a plain
+    mp4. A frame with an odd side is widened by one repeated row or column, since 4:2:0 has no half pixels.
+    """
+
+    def __init__(self, path: str | Path, like: FilmInfo) -> None:
+        """Create ``path``, replacing what is there; ``like`` is the film whose frames will come."""
+        import av
+
+        unit = like.time_base
+        self._unit = unit if 0 < unit.denominator <= _FINEST_TIME_BASE else Fraction(1, 90_000)
+        self._pad = like.height % 2, like.width % 2
+        self._container = av.open(str(path), "w", format="mp4", options={"movflags": "hybrid_fragmented"})
+        self._stream = self._container.add_stream(
+            "libx264", rate=like.rate, options={"preset": "veryfast", "crf": "21"}
+        )
+        self._stream.width = like.width + self._pad[1]
+        self._stream.height = like.height + self._pad[0]
+        self._stream.pix_fmt = "yuv420p"
+        self._stream.codec_context.time_base = self._unit
+        self._stream.codec_context.sample_aspect_ratio = like.pixel_aspect
+        self._stream.codec_context.gop_size = max(1, round(2 * like.rate))  # a fragment ends every 2 seconds
+        self._last = -1
+
+    def write(self, image: Image, time: Fraction) -> None:
+        """Add one frame, RGB ``uint8[H, W, 3]``, shown from ``time`` (seconds) on; times must rise."""
+        from av.video.frame import VideoFrame
+
+        if any(self._pad):
+            image = np.pad(image, ((0, self._pad[0]), (0, self._pad[1]), (0, 0)), mode="edge")
+        frame = VideoFrame.from_ndarray(image, format="rgb24")
+        self._last = max(round(time / self._unit), self._last + 1)
+        frame.pts, frame.time_base = self._last, self._unit
+        self._container.mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        """Write what the encoder still holds, and the index."""
+        if self._last >= 0:
+            self._container.mux(self._stream.encode(None))
+        self._container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

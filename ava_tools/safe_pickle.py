@@ -1,0 +1,117 @@
+"""The one place where a pickle is opened: plain containers and numpy arrays of numbers, nothing else.
+
+A pickle is a program. This reader refuses every instruction that names something outside a short list,
+so that a file from elsewhere can at worst be refused, never run.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import re
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ava_tools.errors import InputError
+
+
+def _encode(text: str, encoding: str = "latin1", errors: str = "strict") -> bytes:
+    """Protocol-2 pickles write bytes as ``_codecs.encode(text, 'latin1')``; other codecs could be costly."""
+    if encoding not in ("latin1", "latin-1"):
+        raise pickle.UnpicklingError(f"the codec {encoding!r} is not allowed")
+    return text.encode(encoding, errors)
+
+
+class _Dtype:
+    """Stands for numpy.dtype while a pickle is read: numbers and text only, no fields, no Python objects.
+
+    numpy's own dtype would take flags and fields from the file as they come.
+    """
+
+    def __init__(self, code: str, *_: Any) -> None:
+        if not re.fullmatch(r"[<>|=]?(\?|b1|[iuf][1248]|c8|c16|[SU]\d{1,4})", code):
+            raise pickle.UnpicklingError(f"arrays of {code!r} are not allowed")
+        self.numpy: np.dtype[Any] = np.dtype(code)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        order, fields = state[1], state[2:5]
+        if order not in ("<", ">", "|", "=") or fields != (None, None, None):
+            raise pickle.UnpicklingError("arrays with fields are not allowed")
+        self.numpy = self.numpy.newbyteorder(order)
+
+
+class _Array(np.ndarray[Any, np.dtype[Any]]):
+    """An array that takes its content only as raw bytes of an allowed dtype."""
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        version, shape, dtype, fortran, raw = state
+        if not isinstance(dtype, _Dtype) or not isinstance(raw, bytes):
+            raise pickle.UnpicklingError("an array's content must be plain bytes")
+        super().__setstate__((version, shape, dtype.numpy, fortran, raw))
+
+
+def _reconstruct(*_: Any) -> _Array:
+    return _Array((0,), dtype=np.uint8)
+
+
+def _scalar(dtype: _Dtype, raw: bytes | str) -> Any:
+    data = raw.encode("latin1") if isinstance(raw, str) else raw
+    return np.frombuffer(data, dtype.numpy, count=1)[0]
+
+
+def _frombuffer(data: bytes, dtype: _Dtype, shape: tuple[int, ...], order: Any) -> Any:
+    """Protocol 5's way to write an array."""
+    return np.frombuffer(data, dtype.numpy).reshape(shape, order=order)
+
+
+_ALLOWED: dict[tuple[str, str], Any] = {
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Dtype,
+    ("_codecs", "encode"): _encode,
+    ("collections", "OrderedDict"): OrderedDict,
+}
+for _package in ("numpy.core", "numpy._core"):  # numpy 1 and 2
+    _ALLOWED[f"{_package}.multiarray", "_reconstruct"] = _reconstruct
+    _ALLOWED[f"{_package}.multiarray", "scalar"] = _scalar
+    _ALLOWED[f"{_package}.numeric", "_frombuffer"] = _frombuffer
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return _ALLOWED[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}") from None
+
+    def persistent_load(self, pid: Any) -> Any:
+        raise pickle.UnpicklingError("it refers to objects outside the file")
+
+
+def loads(data: bytes, name: str) -> Any:
+    """Read a pickle of plain containers, numbers, text and numeric numpy arrays.
+
+    Args:
+        data: the bytes of the pickle. Python 2 text is read as latin1.
+        name: what to call it in an error.
+
+    Raises:
+        InputError: it is no pickle, is cut off, or asks for anything but those; nothing in it has run.
+    """
+    try:
+        return _Unpickler(io.BytesIO(data), encoding="latin1").load()
+    except pickle.UnpicklingError as problem:
+        reason = str(problem)
+    except Exception as problem:  # a damaged pickle can fail in any of its instructions
+        reason = f"{type(problem).__name__}: {problem}"
+    raise InputError(
+        f"{name}: not a pickle of plain data ({reason}); allowed are containers, numbers, text and "
+        "numpy arrays of numbers"
+    )
+
+
+def load(path: str | Path) -> Any:
+    """`loads` for a file."""
+    return loads(Path(path).read_bytes(), str(path))

@@ -1,0 +1,46 @@
+"""Who does what in a video: SlowFast action detection on AVA's terms.
+
+Names are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from slowfast_det.checkpoints.model import Model, load_model, load_network
+    from slowfast_det.keyframe import Keyframe
+    from slowfast_det.persons.precomputed import PrecomputedBoxes
+    from slowfast_det.persons.torchvision_rcnn import load_person_detector
+    from slowfast_det.pipeline import ActionDetector, Span
+    from slowfast_det.results import FilmResult
+
+_HOMES = {
+    "ActionDetector": "pipeline",
+    "FilmResult": "results",
+    "Keyframe": "keyframe",
+    "Model": "checkpoints.model",
+    "PrecomputedBoxes": "persons.precomputed",
+    "Span": "pipeline",
+    "load_model": "checkpoints.model",
+    "load_network": "checkpoints.model",
+    "load_person_detector": "persons.torchvision_rcnn",
+}
+__all__ = [
+    "ActionDetector",
+    "FilmResult",
+    "Keyframe",
+    "Model",
+    "PrecomputedBoxes",
+    "Span",
+    "load_model",
+    "load_network",
+    "load_person_detector",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,43 @@
+"""Persons keep their identity from key frame to key frame."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from ava_tools.boxes import Boxes, enlarged, pairwise_iou
+
+_MARGIN = 0.25  # key frames lie far apart: boxes are compared a quarter larger (the idea of C-BIoU)
+_LEAST_OVERLAP = 0.2
+_MEMORY = 3.0  # seconds that a person may be out of sight
+
+
+class Association:
+    """Gives persons of one film identities 1, 2, 3, ...
+
+    At each key frame, persons are matched to those seen before so that the sum of box overlaps is
+    largest; who overlaps nobody is new.
+    """
+
+    def __init__(self) -> None:
+        self._boxes: Boxes = np.zeros((0, 4))
+        self._persons: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self._seen: NDArray[np.float64] = np.zeros(0)
+        self._count = 0
+
+    def identify(self, boxes: Boxes, time: float) -> NDArray[np.int64]:
+        """Identities ``int64[K]`` of unit boxes at ``time`` (seconds, rising from call to call)."""
+        overlap = pairwise_iou(enlarged(boxes, _MARGIN), enlarged(self._boxes, _MARGIN))
+        persons = np.zeros(len(boxes), dtype=np.int64)
+        for row, column in zip(*linear_sum_assignment(overlap, maximize=True), strict=True):
+            if overlap[row, column] >= _LEAST_OVERLAP:
+                persons[row] = self._persons[column]
+        new = persons == 0
+        persons[new] = self._count + 1 + np.arange(new.sum())
+        self._count += int(new.sum())
+        kept = (time - self._seen <= _MEMORY) & ~np.isin(self._persons, persons)
+        self._boxes = np.concatenate([self._boxes[kept], boxes])
+        self._persons = np.concatenate([self._persons[kept], persons])
+        self._seen = np.concatenate([self._seen[kept], np.full(len(boxes), time)])
+        return persons

@@ -1,0 +1,71 @@
+"""Our own checkpoints: one safetensors file that needs no other file to predict.
+
+Its metadata carry the configuration (network, clips with their normalisation), the labels and the
+version that wrote it, all as json.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ava_tools.errors import InputError
+from ava_tools.labels import Action, Labels
+from slowfast_det.config import Config, parse_config
+from slowfast_det.weights.files import save_weights
+
+_KEY = "slowfast_det"  # the metadata entry by which a file of ours is known; its value is the version
+
+
+def is_native(metadata: Mapping[str, str]) -> bool:
+    """Whether a safetensors file was written by `save`."""
+    return _KEY in metadata
+
+
+def save(path: str | Path, tensors: Mapping[str, Tensor], config: Config, labels: Labels) -> None:
+    """Write a checkpoint; it appears under its name only when it is complete."""
+    actions = [[action.id, action.name, action.kind, action.scored] for action in labels]
+    metadata = {_KEY: _version(), "config": config.model_dump_json(), "labels": json.dumps(actions)}
+    save_weights(path, tensors, metadata)
+
+
+def read_metadata(metadata: Mapping[str, str], name: str) -> tuple[Config, Labels]:
+    """Configuration and labels of a file of ours.
+
+    Raises:
+        InputError: the metadata are not what `save` writes.
+    """
+    config = parse_config(_json(metadata, "config", name), f"{name} (its config)")
+    try:
+        labels = Labels(
+            tuple(
+                Action(int(id_), str(label), kind, bool(scored))
+                for id_, label, kind, scored in _json(metadata, "labels", name)
+            )
+        )
+    except (TypeError, ValueError):
+        raise InputError(f"{name}: its labels are no list of [id, name, kind, scored]") from None
+    if len(labels) != config.network.num_actions:
+        raise InputError(
+            f"{name}: names {len(labels)} actions, but its network has {config.network.num_actions} outputs"
+        )
+    return config, labels
+
+
+def _json(metadata: Mapping[str, str], key: str, name: str) -> Any:
+    try:
+        return json.loads(metadata[key])
+    except (KeyError, json.JSONDecodeError):
+        raise InputError(f"{name}: its metadata lack a readable {key!r}") from None
+
+
+def _version() -> str:
+    try:
+        return version("slowfast-det")
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        return "0"

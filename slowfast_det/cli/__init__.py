@@ -1,0 +1,1 @@
+"""The command line ``slowfast-det``, one file a command."""

@@ -1,0 +1,18 @@
+"""Entry point of ``slowfast-det``."""
+
+from __future__ import annotations
+
+import sys
+
+from cyclopts import App
+
+from ava_tools.cli.run import DEBUG_HELP, run
+
+app = App(name="slowfast-det", help=f"Who does what in a video. {DEBUG_HELP}", version_flags=[])
+app.command("slowfast_det.cli.predict:predict", help="Find the persons of films and what each of them does.")
+app.command("slowfast_det.cli.quickstart:quickstart", help="See it work in a minute, without weights or downloads.")
+
+
+def main() -> None:
+    """Run ``slowfast-det``."""
+    sys.exit(run(app))

@@ -1,0 +1,38 @@
+"""Names for results: nothing that exists is ever replaced unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+
+
+def claim_names(folder: Path, name: str, suffixes: Sequence[str], overwrite: bool, taken: set[str]) -> list[Path]:
+    """Create empty files ``folder/name.suffix``, one a suffix, and return their paths.
+
+    If any of them exists, ``name-2``, ``name-3``, ... are tried until all are free; with ``overwrite``
+    existing files are used, but never those of ``taken``, which this call has written itself. Two
+    processes at once never get the same name.
+    """
+    for number in count(1):
+        stem = name if number == 1 else f"{name}-{number}"
+        if stem in taken:
+            continue
+        paths = [folder / f"{stem}.{suffix}" for suffix in suffixes]
+        if overwrite or _create_all(paths):
+            taken.add(stem)
+            return paths
+    raise AssertionError("count() does not end")
+
+
+def _create_all(paths: Sequence[Path]) -> bool:
+    created: list[Path] = []
+    for path in paths:
+        try:
+            path.open("x").close()
+        except FileExistsError:
+            for other in created:
+                other.unlink()
+            return False
+        created.append(path)
+    return True

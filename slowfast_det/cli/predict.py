@@ -1,0 +1,218 @@
+"""``slowfast-det predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from ava_tools.cli.run import MisuseError, console
+
+if TYPE_CHECKING:
+    from slowfast_det.checkpoints.model import Model
+    from slowfast_det.keyframe import Selection
+    from slowfast_det.pipeline import ActionDetector, FilmRun, Span
+    from slowfast_det.result_files import ResultFile
+
+Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
+Positive = Annotated[float, Parameter(validator=Number(gt=0))]
+NotNegative = Annotated[float, Parameter(validator=Number(gte=0))]
+_FORMATS = ("csv", "jsonl", "mp4")
+
+
+def predict(
+    *sources: str,
+    model: str | None = None,
+    config: str | None = None,
+    boxes: Path | None = None,
+    persons: str | None = None,
+    every: Positive = 1.0,
+    start: NotNegative = 0.0,
+    end: NotNegative | None = None,
+    time_origin: float = 0.0,
+    frame_rate: Positive = 30.0,
+    out: Path = Path("predictions"),
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    save: str = "csv,jsonl,mp4",
+    min_score: Share = 0.3,
+    top: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
+    actions: str | None = None,
+    device: str = "auto",
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto",
+) -> int:
+    """Find the persons of films and what each of them does.
+
+    Args:
+        sources: Films, folders of films, folders of extracted frames, or patterns like "films/*.mp4".
+        model: Checkpoint file: PySlowFast's .pyth or ours.
+        config: Config by name or yaml file, where the checkpoint does not say what network it is.
+            Without --model, an untrained network of this config is used.
+        boxes: Person boxes: AVA's csv (video,timestamp,x1,y1,x2,y2[,label],score) or a proposals .pkl.
+            All of them are scored.
+        persons: Person detector: a name of torchvision's or a file with its weights.
+            Default: fasterrcnn_resnet50_fpn_v2.
+        every: Seconds between key frames; boxes bring their own.
+        start: First second that is looked at, from the start of the film.
+        end: Last second that is looked at.
+        time_origin: Timestamp of the film's start in boxes and csv; 900 for AVA's cut films.
+        frame_rate: Images a second of a folder of frames.
+        out: Folder for the results: FILM.csv, FILM.jsonl, FILM.mp4.
+        overwrite: Replace existing results; otherwise the next free name is used.
+        save: Which results to write, separated by commas.
+        min_score: Least score that is written; 0 writes every action of every person.
+        top: At most so many actions for each person.
+        actions: Only these actions, by name or id, separated by commas.
+        device: auto, cpu, cuda, cuda:1, ...
+        precision: Arithmetic of the network; auto is fp32 on a CPU, bf16 on a GPU that has it.
+    """
+    formats = _formats(save)
+    if not sources:
+        raise MisuseError("a SOURCE is missing: a film, a folder or a pattern")
+    if model is None and config is None:
+        raise MisuseError("--model is missing: a checkpoint file (or --config for an untrained network)")
+    if boxes is not None and persons is not None:
+        raise MisuseError("--boxes and --persons are both given; the persons come from one of them")
+    if end is not None and end < start:
+        raise MisuseError(f"--end {end:g} lies before --start {start:g}")
+
+    from slowfast_det.cli.sources import expand_sources
+    from slowfast_det.keyframe import Selection
+    from slowfast_det.pipeline import Span
+
+    films, problems = expand_sources(sources)
+    for problem in problems:
+        console.print(f"error: {problem}")
+    if not films:
+        return 1
+    loaded = _load(model, config)
+    columns = loaded.labels.columns(_split(actions)) if actions is not None else None
+    detector = _detector(loaded, boxes, persons, device, precision)
+    out.mkdir(parents=True, exist_ok=True)
+    job = _Job(
+        detector,
+        Span(every, start, end, time_origin),
+        Selection(min_score, top, columns),
+        out,
+        formats,
+        overwrite,
+        frame_rate,
+    )
+    failed = sum([not job.predict(film) for film in films])
+    return 1 if failed or problems else 0
+
+
+class _Job:
+    """What is the same for all films of one call."""
+
+    def __init__(
+        self,
+        detector: ActionDetector,
+        span: Span,
+        selection: Selection,
+        out: Path,
+        formats: tuple[str, ...],
+        overwrite: bool,
+        frame_rate: float,
+    ) -> None:
+        self._detector = detector
+        self._span = span
+        self._selection = selection
+        self._out = out
+        self._formats = formats
+        self._overwrite = overwrite
+        self._frame_rate = frame_rate
+        self._written: set[str] = set()
+
+    def predict(self, film: Path) -> bool:
+        """Predict one film; a failure is told in one sentence and does not stop the others."""
+        from ava_tools.errors import InputError
+
+        try:
+            with self._detector.stream(film, self._span, self._frame_rate) as run:
+                self._write(film, run)
+        except (InputError, OSError) as problem:
+            console.print(f"error: {problem}")
+            return False
+        return True
+
+    def _write(self, film: Path, run: FilmRun) -> None:
+        """Write key frames as they come; what was written stays, whatever happens."""
+        from slowfast_det.cli.outputs import claim_names
+        from slowfast_det.cli.progress import KeyframeProgress
+
+        paths = claim_names(self._out, run.info.name, self._formats, self._overwrite, self._written)
+        files = [self._open(path, film) for path in paths]
+        complete = False
+        progress = KeyframeProgress(run)
+        try:
+            with progress:
+                for keyframe in run:
+                    for file in files:
+                        file.write(keyframe)
+                    progress.advance(keyframe)
+            complete = True
+        finally:
+            for file in files:
+                file.close(complete)
+            console.print(progress.summary(complete))
+            for path in paths:
+                print(path, flush=True)
+
+    def _open(self, path: Path, film: Path) -> ResultFile:
+        from slowfast_det.result_files import AnnotatedFilm, CsvFile, JsonlFile
+
+        if path.suffix == ".csv":
+            return CsvFile(path, self._selection, self._span.time_origin)
+        if path.suffix == ".jsonl":
+            return JsonlFile(path, self._selection)
+        span = self._span
+        return AnnotatedFilm(path, film, self._selection, start=span.start, end=span.end, frame_rate=self._frame_rate)
+
+
+def _load(model: str | None, config: str | None) -> Model:
+    from slowfast_det.checkpoints.model import load_model, untrained_model
+
+    if model is not None:
+        return load_model(model, config)
+    assert config is not None
+    console.print(f"warning: no --model is given: the network {config} is untrained, its scores mean nothing")
+    return untrained_model(config)
+
+
+def _detector(
+    model: Model,
+    boxes: Path | None,
+    persons: str | None,
+    device: str,
+    precision: Literal["auto", "fp32", "bf16", "fp16"],
+) -> ActionDetector:
+    from slowfast_det.persons.precomputed import PrecomputedBoxes
+    from slowfast_det.pipeline import ActionDetector
+
+    if boxes is not None:
+        return ActionDetector(model, PrecomputedBoxes(boxes), device, precision)
+    if persons is not None:
+        return ActionDetector(model, persons, device, precision)
+    return ActionDetector(model, device=device, precision=precision)
+
+
+def _formats(save: str) -> tuple[str, ...]:
+    chosen = tuple(dict.fromkeys(part.strip().lower() for part in save.split(",") if part.strip()))
+    unknown = [part for part in chosen if part not in _FORMATS]
+    if unknown or not chosen:
+        raise MisuseError(f"--save is {save!r}; any of {','.join(_FORMATS)} is expected")
+    return chosen
+
+
+def _split(actions: str) -> list[str]:
+    """Split at commas, but not at those within the brackets of AVA's names."""
+    parts, depth = [""], 0
+    for character in actions:
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts if part.strip()]

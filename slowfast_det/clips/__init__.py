@@ -1,0 +1,1 @@
+"""Clips: which frames a network looks at, and how frames and boxes become its input."""

@@ -1,0 +1,47 @@
+"""Frames and boxes from the film's size to the clip's, with the arithmetic of PySlowFast's cv2 test pipeline.
+
+The shorter side becomes ``short_side`` pixels, nothing is cropped.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ava_tools.boxes import Boxes, to_pixels
+from ava_tools.media.reader import Image
+
+
+def clip_size(height: int, width: int, short_side: int) -> tuple[int, int]:
+    """Height and width of the clip for a film of ``height`` x ``width``; the long side is cut to whole pixels."""
+    if min(height, width) == short_side:
+        return height, width
+    if height <= width:
+        return short_side, int(np.floor(width / height * short_side))
+    return int(np.floor(height / width * short_side)), short_side
+
+
+def resize(image: Image, size: tuple[int, int]) -> Image:
+    """Resize RGB ``uint8[H, W, 3]`` to (height, width), bilinear on whole grey levels; untouched where it fits."""
+    import cv2
+
+    if image.shape[:2] == size:
+        return image
+    return cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
+
+
+def boxes_in_clip(boxes: Boxes, height: int, width: int, short_side: int) -> Boxes:
+    """Unit boxes of the film's frame -> pixel boxes of the clip.
+
+    As in PySlowFast, boxes are cut to the frame's last pixel, and both axes are scaled by the ratio of
+    the long sides.
+    """
+    new_height, new_width = clip_size(height, width, short_side)
+    pixels = _cut(to_pixels(boxes, width, height), height, width)
+    if min(height, width) != short_side:
+        pixels = pixels * (new_width / width if height <= width else new_height / height)
+    return _cut(pixels, new_height, new_width)
+
+
+def _cut(boxes: Boxes, height: int, width: int) -> Boxes:
+    last = np.array([width - 1, height - 1, width - 1, height - 1], dtype=np.float64)
+    return np.clip(boxes, 0, last)

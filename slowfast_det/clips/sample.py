@@ -1,0 +1,167 @@
+"""Which frames make a clip, and taking them from a film that is read once from front to back.
+
+All clips live on a time line of 30 frames a second, as AVA's and PySlowFast's frame folders do,
+whatever the film's own rate: frame i of the time line is the last frame of the film that starts no
+later than ``i/30 + 1/60`` s. Before the first frame stands the first one, after the last the last.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ava_tools.media.reader import Frame, Image
+
+TIMELINE_RATE = 30
+_HALF = Fraction(1, 2)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The pictures around one moment of a film.
+
+    Attributes:
+        time: the moment, seconds from the start of the film, as it was asked for.
+        frames: T prepared pictures, ``uint8[h, w, 3]`` RGB; neighbours may be the same object.
+        keyframe: the film's own frame at the moment, not yet converted.
+    """
+
+    time: float
+    frames: Sequence[Image]
+    keyframe: Frame
+
+
+def timeline_index(time: float | Fraction) -> int:
+    """Index of the moment on the time line, rounded to the nearest frame."""
+    return math.floor(Fraction(time) * TIMELINE_RATE + _HALF)
+
+
+def first_index(frame_time: Fraction) -> int:
+    """First index of the time line at which a frame that starts at ``frame_time`` is shown."""
+    return math.ceil(frame_time * TIMELINE_RATE - _HALF)
+
+
+def clip_indices(time: float, num_frames: int, sampling_rate: int) -> range:
+    """Time line indices of the clip around a moment; they may lie before 0 or after the end.
+
+    PySlowFast's ``get_sequence``: the span of ``num_frames * sampling_rate`` frames around the centre,
+    which is element ``num_frames // 2``. (Where T and rate are both odd it returns a frame too few;
+    here there are always T.)
+    """
+    start = timeline_index(time) - num_frames * sampling_rate // 2
+    return range(start, start + num_frames * sampling_rate, sampling_rate)
+
+
+class _Gathering:
+    """A clip whose frames are still coming."""
+
+    def __init__(self, time: float, indices: range) -> None:
+        self.time = time
+        self.indices = indices
+        self.centre = timeline_index(time)
+        self.frames: list[Image] = []
+        self.keyframe: Frame | None = None
+
+    @property
+    def complete(self) -> bool:
+        return len(self.frames) == len(self.indices) and self.keyframe is not None
+
+    def offer(self, frame: Frame, end: float, prepare: Callable[[Frame], Image]) -> None:
+        """Take what the clip needs of a frame shown from where the last one ended up to index ``end``."""
+        missing = self.indices[len(self.frames) :]
+        count = sum(1 for index in missing if index < end)
+        if count:
+            self.frames.extend([prepare(frame)] * count)
+        if self.keyframe is None and self.centre < end:
+            self.keyframe = frame
+
+    def clip(self) -> Clip:
+        assert self.keyframe is not None
+        return Clip(self.time, self.frames, self.keyframe)
+
+
+class _Preparation:
+    """Prepares a frame at most once, however many clips share it."""
+
+    def __init__(self, prepare: Callable[[Image], Image]) -> None:
+        self._prepare = prepare
+        self._frame: Frame | None = None
+        self._image: Image | None = None
+
+    def __call__(self, frame: Frame) -> Image:
+        if frame is not self._frame or self._image is None:
+            self._frame, self._image = frame, self._prepare(frame.rgb())
+        return self._image
+
+
+def stream_clips(
+    frames: Iterable[Frame],
+    times: Iterable[float],
+    *,
+    num_frames: int,
+    sampling_rate: int,
+    frame_length: Fraction,
+    prepare: Callable[[Image], Image],
+    include_end: bool = False,
+) -> Iterator[Clip]:
+    """Cut clips out of a film in one pass.
+
+    Each frame is decoded once, converted and prepared once if any clip needs it, and held only while a
+    clip that is not complete needs it: memory does not depend on the film's length.
+
+    Args:
+        frames: in display order, from the film's start or from one shown before the first clip begins.
+        times: moments of the clips, seconds, rising; it may be endless.
+        num_frames, sampling_rate: T, and the step between them on the time line.
+        frame_length: seconds that the last frame is shown.
+        prepare: what is done to each picture before it is kept (resizing).
+        include_end: whether a moment exactly at the film's end still has a clip.
+
+    Yields:
+        One clip a moment, in order, up to the last moment within the film.
+    """
+    moments = iter(times)
+    upcoming = _gathering(next(moments, None), num_frames, sampling_rate)
+    open_clips: deque[_Gathering] = deque()
+    prepared = _Preparation(prepare)
+    for frame, end in _with_ends(frames):
+        film_end = None
+        if end == math.inf:
+            film_end = float(frame.time + frame_length)
+        while upcoming is not None and upcoming.indices.start < end:
+            if film_end is not None and (upcoming.time > film_end or (upcoming.time == film_end and not include_end)):
+                upcoming = None
+                break
+            open_clips.append(upcoming)
+            upcoming = _gathering(next(moments, None), num_frames, sampling_rate)
+        if film_end is not None:  # clips begun before the end was known may lie beyond it
+            late = [c for c in open_clips if c.time > film_end or (c.time == film_end and not include_end)]
+            for clip in late:
+                open_clips.remove(clip)
+        for clip in open_clips:
+            clip.offer(frame, end, prepared)
+        while open_clips and open_clips[0].complete:
+            yield open_clips.popleft().clip()
+        if upcoming is None and not open_clips:
+            return
+
+
+def _gathering(time: float | None, num_frames: int, sampling_rate: int) -> _Gathering | None:
+    return None if time is None else _Gathering(time, clip_indices(time, num_frames, sampling_rate))
+
+
+def _with_ends(frames: Iterable[Frame]) -> Iterator[tuple[Frame, float]]:
+    """Each frame that is shown on the time line, with the index at which the next one takes over."""
+    iterator = iter(frames)
+    current = next(iterator, None)
+    if current is None:
+        return
+    for following in iterator:
+        end = first_index(following.time)
+        if end > first_index(current.time):
+            yield current, end
+        current = following
+    yield current, math.inf

@@ -1,0 +1,50 @@
+"""Pictures and boxes as the tensors that the network takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ava_tools.boxes import Boxes
+from ava_tools.media.reader import Image
+
+
+def clip_tensor(
+    clips: Sequence[Sequence[Image]],
+    *,
+    mean: Sequence[float],
+    std: Sequence[float],
+    bgr: bool,
+    device: torch.device,
+) -> Tensor:
+    """Stack and normalise clips.
+
+    Args:
+        clips: B clips of T pictures ``uint8[H, W, 3]`` RGB, all of one size.
+        mean, std: of each channel in the network's order, for pixels from 0 to 1.
+        bgr: whether the network takes blue first.
+        device: pixels travel there as bytes and become numbers there.
+
+    Returns:
+        ``Tensor[B, 3, T, H, W]``, float32: (pixel / 255 - mean) / std.
+    """
+    stacked = np.stack([frame for frames in clips for frame in frames])  # [B * T, H, W, 3]
+    pixels = torch.from_numpy(stacked.reshape(len(clips), -1, *stacked.shape[1:])).to(device)
+    pixels = pixels.permute(0, 4, 1, 2, 3)  # -> [B, 3, T, H, W]
+    if bgr:
+        pixels = pixels.flip(1)
+    shape = (1, 3, 1, 1, 1)
+    normal = torch.empty(pixels.shape, dtype=torch.float32, device=device)  # contiguous, unlike the view
+    normal.copy_(pixels).div_(255)
+    normal.sub_(torch.tensor(mean, device=device).view(shape)).div_(torch.tensor(std, device=device).view(shape))
+    return normal
+
+
+def box_tensor(boxes: Sequence[Boxes], device: torch.device) -> Tensor:
+    """Pixel boxes of B clips -> ``Tensor[K, 5]`` rows (clip index, x1, y1, x2, y2), float32."""
+    rows = [np.insert(of_clip, 0, number, axis=1) for number, of_clip in enumerate(boxes)]
+    joined = np.concatenate(rows) if rows else np.zeros((0, 5))
+    return torch.from_numpy(joined.astype(np.float32)).to(device)

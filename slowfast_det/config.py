@@ -1,0 +1,175 @@
+"""Typed, strict configuration, and where the files of configs/ are.
+
+A configuration says what a model is: its network, the clips it looks at, its labels. The network itself
+never sees it (`checkpoints.model.build_network` unpacks it into plain values).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ava_tools.errors import InputError
+
+_PLACES = (Path(__file__).parent / "configs", Path(__file__).parent.parent / "configs")  # wheel, checkout
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NetworkConfig(_Strict):
+    """What the network is made of."""
+
+    pathways: Literal["slowfast", "slow"]
+    """Two pathways, or the slow one alone."""
+    depth: Literal[14, 26, 50, 101] = 50
+    """Layers of each pathway's ResNet; 14 and 26 are small ones for tests and small data."""
+    width: int = Field(64, ge=8, le=512)
+    """Channels of the slow stem."""
+    alpha: int = Field(4, ge=1)
+    """Frames of the fast pathway per frame of the slow one."""
+    beta: int = Field(8, ge=1)
+    """Channels of the slow pathway per channel of the fast one."""
+    fusion_ratio: int = Field(2, ge=1)
+    """Channels of a lateral connection per channel of the fast pathway."""
+    fusion_kernel: int = Field(7, ge=1, le=15)
+    """Frames that a lateral connection looks at; odd."""
+    slow_temporal_blocks: tuple[int, int, int, int] | None = None
+    """Blocks of res2..res5 that look over time, slow pathway; none given: all."""
+    fast_temporal_blocks: tuple[int, int, int, int] | None = None
+    """The same of the fast pathway."""
+    strides: tuple[int, int, int, int] = (1, 2, 2, 1)
+    """Spatial stride of res2..res5."""
+    dilations: tuple[int, int, int, int] = (1, 1, 1, 2)
+    """Spatial dilation of res2..res5."""
+    num_actions: int = Field(80, ge=1)
+    """Outputs for each person."""
+    roi_resolution: int = Field(7, ge=1, le=32)
+    """Side of the grid that RoIAlign samples for each person."""
+    aligned: bool = True
+    """RoIAlign's half-pixel shift."""
+    dropout: float = Field(0.5, ge=0, lt=1)
+    """Share of features dropped before the last layer in training."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.width % self.beta:
+            raise ValueError(f"width {self.width} is no multiple of beta {self.beta}")
+        if self.fusion_kernel % 2 == 0:
+            raise ValueError(f"fusion_kernel is {self.fusion_kernel}; an odd number is expected")
+        if any(value < 1 for value in (*self.strides, *self.dilations)):
+            raise ValueError("strides and dilations are 1 or more")
+        return self
+
+    @property
+    def feature_stride(self) -> int:
+        """Pixels of the clip per cell of the last stage; the stem alone makes 4."""
+        stride = 4
+        for factor in self.strides:
+            stride *= factor
+        return stride
+
+
+class ClipConfig(_Strict):
+    """Which frames the network looks at, and how they are prepared."""
+
+    num_frames: int = Field(ge=1, le=256)
+    """T, frames of a clip."""
+    sampling_rate: int = Field(ge=1, le=64)
+    """Step between them on the 30 frames-a-second time line."""
+    short_side: int = Field(256, ge=16, le=2048)
+    """Frames are resized so that their shorter side has this many pixels; nothing is cropped."""
+    mean: tuple[float, float, float] = (0.45, 0.45, 0.45)
+    """Subtracted from each channel of 0-1 pixels."""
+    std: tuple[float, float, float] = (0.225, 0.225, 0.225)
+    """Divides each channel after that."""
+    channels: Literal["rgb", "bgr"] = "rgb"
+    """Order of the channels that the network was trained on."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if any(value <= 0 for value in self.std):
+            raise ValueError(f"std is {list(self.std)}; numbers above 0 are expected")
+        return self
+
+
+class Config(_Strict):
+    """A model: network, clips, labels."""
+
+    network: NetworkConfig
+    clip: ClipConfig
+    labels: Literal["ava", "numbered"] = "numbered"
+    """``ava``: AVA's 80 actions; ``numbered``: no names are known."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        frames, alpha = self.clip.num_frames, self.network.alpha
+        if self.network.pathways == "slowfast" and frames % alpha:
+            raise ValueError(f"clip.num_frames {frames} is no multiple of network.alpha {alpha}")
+        if self.labels == "ava" and self.network.num_actions != 80:
+            raise ValueError(f"labels are AVA's 80, but network.num_actions is {self.network.num_actions}")
+        return self
+
+
+def config_names() -> list[str]:
+    """Names of the packaged configurations."""
+    return sorted(path.stem for place in _PLACES for path in place.glob("*.yaml"))
+
+
+def find_config(name: str) -> Path:
+    """The file of a configuration, given as a packaged name or as a path.
+
+    Raises:
+        InputError: neither; the names are listed.
+    """
+    for place in _PLACES:
+        candidate = place / f"{name}.yaml"
+        if "/" not in name and candidate.is_file():
+            return candidate
+    path = Path(name)
+    if path.is_file():
+        return path
+    raise InputError(f"{name}: no such config; a yaml file or one of {', '.join(config_names())} is expected")
+
+
+def read_yaml(text: str, name: str) -> dict[str, Any]:
+    """A yaml text that holds a mapping; only plain data is ever built from it."""
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as problem:
+        line = getattr(getattr(problem, "problem_mark", None), "line", None)
+        where = f", line {line + 1}" if line is not None else ""
+        raise InputError(f"{name}{where}: is no yaml ({getattr(problem, 'problem', None) or problem})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{name}: holds {type(content).__name__} at the top; sections with keys are expected")
+    return content
+
+
+def parse_config(content: Any, name: str) -> Config:
+    """Check a mapping against `Config`.
+
+    Raises:
+        InputError: one sentence with each wrong key, what was found and what is allowed.
+    """
+    try:
+        return Config.model_validate(content)
+    except ValidationError as problem:
+        findings = []
+        for error in problem.errors():
+            where = ".".join(str(part) for part in error["loc"])
+            found = error["input"]
+            shown = f" (found {found!r})" if isinstance(found, str | int | float) else ""
+            findings.append(f"{where}: {error['msg']}{shown}" if where else error["msg"])
+        raise InputError(f"{name}: {'; '.join(findings)}") from None
+
+
+def read_text(path: Path) -> str:
+    """A text file; one sentence if it is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise InputError(f"{path}: cannot be read as text ({problem})") from None

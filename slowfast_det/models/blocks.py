@@ -1,0 +1,139 @@
+"""Residual blocks and pathways of a 3-D ResNet (arXiv:1812.03982, table 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+BLOCKS = {14: (1, 1, 1, 1), 26: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
+"""Bottlenecks of res2..res5 by depth; 14 and 26 are small ones of ours."""
+
+STAGES = ("res2", "res3", "res4", "res5")
+EXPANSION = 4  # channels of a stage over those of its 3 x 3 convolutions
+
+
+class ConvNorm(nn.Module):
+    """A convolution without bias, followed by batch normalisation."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: tuple[int, int, int],
+        stride: tuple[int, int, int] = (1, 1, 1),
+        dilation: tuple[int, int, int] = (1, 1, 1),
+    ) -> None:
+        """Kernel, stride and dilation are (time, height, width); padding keeps the size at stride 1."""
+        super().__init__()
+        time, height, width = (d * (k // 2) for k, d in zip(kernel, dilation, strict=True))
+        padding = (time, height, width)
+        self.conv = nn.Conv3d(
+            in_channels, out_channels, kernel, stride=stride, padding=padding, dilation=dilation, bias=False
+        )
+        self.norm = nn.BatchNorm3d(out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``Tensor[B, C, T, H, W]`` to the same with the new channels and strides."""
+        normed: Tensor = self.norm(self.conv(x))
+        return normed
+
+
+class Stem(nn.Module):
+    """First convolution and pooling: a quarter of the height and width, all of the time."""
+
+    def __init__(self, out_channels: int, temporal_kernel: int) -> None:
+        super().__init__()
+        self.first = ConvNorm(3, out_channels, (temporal_kernel, 7, 7), stride=(1, 2, 2))
+        self.relu = nn.ReLU(inplace=True)
+        self.pool = nn.MaxPool3d((1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1))
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """``Tensor[B, 3, T, H, W]`` -> ``Tensor[B, C, T, H/4, W/4]``."""
+        pooled: Tensor = self.pool(self.relu(self.first(clip)))
+        return pooled
+
+
+class Bottleneck(nn.Module):
+    """1 x 1 (over time: ``temporal_kernel``), 3 x 3 and 1 x 1 convolutions around a shortcut.
+
+    The stride is on the 3 x 3 convolution; the shortcut is a convolution wherever size or channels change.
+    """
+
+    def __init__(
+        self, in_channels: int, inner_channels: int, temporal_kernel: int, stride: int = 1, dilation: int = 1
+    ) -> None:
+        super().__init__()
+        out_channels = inner_channels * EXPANSION
+        self.shortcut = (
+            ConvNorm(in_channels, out_channels, (1, 1, 1), stride=(1, stride, stride))
+            if in_channels != out_channels or stride != 1
+            else None
+        )
+        self.a = ConvNorm(in_channels, inner_channels, (temporal_kernel, 1, 1))
+        self.b = ConvNorm(
+            inner_channels, inner_channels, (1, 3, 3), stride=(1, stride, stride), dilation=(1, dilation, dilation)
+        )
+        self.c = ConvNorm(inner_channels, out_channels, (1, 1, 1))
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``Tensor[B, C, T, H, W]`` -> ``Tensor[B, C', T, H/stride, W/stride]``."""
+        shortcut = x if self.shortcut is None else self.shortcut(x)
+        branch: Tensor = self.c(self.relu(self.b(self.relu(self.a(x)))))
+        branch += shortcut
+        out: Tensor = self.relu(branch)
+        return out
+
+
+class Pathway(nn.Module):
+    """One ResNet over time: a stem and four stages, ``stem``, ``res2`` .. ``res5``."""
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        depth: int,
+        temporal_kernels: Sequence[Sequence[int]],
+        temporal_blocks: Sequence[int],
+        lateral_channels: Sequence[int] = (0, 0, 0, 0),
+        strides: Sequence[int] = (1, 2, 2, 1),
+        dilations: Sequence[int] = (1, 1, 1, 2),
+    ) -> None:
+        """Build a pathway.
+
+        Args:
+            width: channels of the stem and of res2's 3 x 3 convolutions; each stage doubles them.
+            depth: 50 or 101 as in the paper, a key of `BLOCKS`.
+            temporal_kernels: five patterns, of the stem and of res2..res5; a stage repeats its pattern
+                from block to block.
+            temporal_blocks: how many blocks of res2..res5 look over time at all; the later ones have
+                a temporal kernel of 1 (PySlowFast's NUM_BLOCK_TEMP_KERNEL).
+            lateral_channels: channels that arrive from another pathway before res2..res5.
+            strides, dilations: spatial, of res2..res5. The detector keeps res5 at res4's size, dilated.
+        """
+        super().__init__()
+        self.stem = Stem(width, temporal_kernels[0][0])
+        channels = width
+        for number, stage in enumerate(STAGES):
+            inner = width * 2**number
+            pattern = temporal_kernels[number + 1]
+            blocks = []
+            for block in range(BLOCKS[depth][number]):
+                blocks.append(
+                    Bottleneck(
+                        channels + (lateral_channels[number] if block == 0 else 0),
+                        inner,
+                        temporal_kernel=pattern[block % len(pattern)] if block < temporal_blocks[number] else 1,
+                        stride=strides[number] if block == 0 else 1,
+                        dilation=dilations[number],
+                    )
+                )
+                channels = inner * EXPANSION
+            self.add_module(stage, nn.Sequential(*blocks))
+        self.out_channels = channels
+
+    @property
+    def stages(self) -> tuple[nn.Module, ...]:
+        """res2 .. res5."""
+        return tuple(self.get_submodule(stage) for stage in STAGES)

@@ -1,0 +1,23 @@
+"""Lateral connections: how the slow pathway hears of the fast one (arXiv:1812.03982, section 3.3)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from slowfast_det.models.blocks import ConvNorm
+
+
+class TimeStridedConv(nn.Module):
+    """A convolution over time with stride alpha on the fast features, concatenated behind the slow ones."""
+
+    def __init__(self, fast_channels: int, ratio: int, kernel: int, alpha: int) -> None:
+        """``ratio`` times the fast channels are handed over; ``kernel`` frames are looked at."""
+        super().__init__()
+        self.out_channels = ratio * fast_channels
+        self.fuse = ConvNorm(fast_channels, self.out_channels, (kernel, 1, 1), stride=(alpha, 1, 1))
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, slow: Tensor, fast: Tensor) -> Tensor:
+        """``[B, C, T/alpha, H, W]`` and ``[B, C', T, H, W]`` -> ``[B, C + ratio * C', T/alpha, H, W]``."""
+        return torch.cat([slow, self.relu(self.fuse(fast))], dim=1)

@@ -1,0 +1,61 @@
+"""The action network: clip and boxes in, logits out."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from slowfast_det.models.blocks import Bottleneck
+from slowfast_det.models.roi_head import RoIHead
+
+
+class ActionNetwork(nn.Module):
+    """A backbone and the head that scores each person's actions."""
+
+    def __init__(self, backbone: nn.Module, head: RoIHead, num_frames: int) -> None:
+        """``num_frames`` is T, the frames of every clip."""
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+        self.num_frames = num_frames
+
+    def forward(self, clip: Tensor, boxes: Tensor) -> Tensor:
+        """Score every action for every person box.
+
+        Args:
+            clip: ``Tensor[B, 3, T, H, W]``, normalised; the network makes its own pathways of it.
+            boxes: ``Tensor[K, 5]`` rows (clip index, x1, y1, x2, y2) in pixels of the clip. K may be 0.
+
+        Returns:
+            ``Tensor[K, N]`` logits; apply a sigmoid for probabilities.
+
+        Raises:
+            ValueError: clip or boxes have another shape.
+        """
+        if clip.dim() != 5 or clip.shape[1] != 3 or clip.shape[2] != self.num_frames:
+            raise ValueError(f"the clip is {list(clip.shape)}; [B, 3, {self.num_frames}, H, W] is expected")
+        if boxes.dim() != 2 or boxes.shape[1] != 5:
+            raise ValueError(f"the boxes are {list(boxes.shape)}; [K, 5] (clip index, x1, y1, x2, y2) is expected")
+        features = self.backbone(clip)
+        logits: Tensor = self.head(features, boxes)
+        return logits
+
+
+def initialise(network: nn.Module, *, head_std: float = 0.01, zero_final_norm: bool = True) -> None:
+    """Draw fresh weights as the paper's code does.
+
+    Convolutions: normal with He's deviation over fan-out; norms: gain 1, but 0 for the last one of each
+    residual block (``zero_final_norm``), so that a block starts as its shortcut; linear: normal
+    ``head_std``; all biases 0.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv3d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=head_std)
+            nn.init.zeros_(module.bias)
+    if zero_final_norm:
+        for module in network.modules():
+            if isinstance(module, Bottleneck):
+                nn.init.zeros_(module.c.norm.weight)

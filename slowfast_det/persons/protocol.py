@@ -1,0 +1,34 @@
+"""What every person detector answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ava_tools.boxes import Boxes
+from ava_tools.media.reader import Image
+
+
+@dataclass(frozen=True)
+class PersonBoxes:
+    """Persons of one frame.
+
+    Attributes:
+        boxes: ``float64[K, 4]`` xyxy, pixels of the frame.
+        scores: ``float64[K]``, falling.
+    """
+
+    boxes: Boxes
+    scores: NDArray[np.float64]
+
+
+class PersonDetector(Protocol):
+    """Finds persons in frames."""
+
+    def __call__(self, frames: Sequence[Image]) -> list[PersonBoxes]:
+        """RGB ``uint8[H, W, 3]`` frames of any size -> one answer a frame."""
+        ...

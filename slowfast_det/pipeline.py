@@ -1,0 +1,279 @@
+"""The spine: from a film to who does what in it."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count, islice
+from pathlib import Path
+from time import perf_counter
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ava_tools.boxes import Boxes, to_unit
+from ava_tools.errors import InputError
+from ava_tools.media.probe import FilmInfo
+from ava_tools.media.reader import FrameSource, open_film
+from slowfast_det.association import Association
+from slowfast_det.checkpoints.model import Model, load_model
+from slowfast_det.clips.geometry import boxes_in_clip, clip_size, resize
+from slowfast_det.clips.sample import TIMELINE_RATE, Clip, clip_indices, stream_clips
+from slowfast_det.keyframe import Keyframe
+from slowfast_det.persons.precomputed import PrecomputedBoxes
+from slowfast_det.persons.protocol import PersonDetector
+from slowfast_det.persons.torchvision_rcnn import load_person_detector
+from slowfast_det.results import FilmResult, Timings
+from slowfast_det.scoring import Precision, score_persons
+
+log = logging.getLogger(__name__)
+
+FoundPersons = tuple[Boxes, NDArray[np.float64]]
+"""Persons of a key frame: unit boxes ``[K, 4]`` and their scores ``[K]``."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Which moments of a film are looked at, in seconds from its start.
+
+    Attributes:
+        every: distance of key frames, where persons are detected.
+        start, end: both included; None: to the end of the film.
+        time_origin: timestamp of the film's start in the files of boxes and results: 900 for AVA's films.
+    """
+
+    every: float = 1.0
+    start: float = 0.0
+    end: float | None = None
+    time_origin: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in (("every", self.every), ("start", self.start), ("time_origin", self.time_origin)):
+            if not math.isfinite(value):
+                raise InputError(f"{name} is {value}; a number of seconds is expected")
+        if self.every <= 0:
+            raise InputError(f"every is {self.every:g}; a number of seconds above 0 is expected")
+        if self.start < 0:
+            raise InputError(f"start is {self.start:g}; seconds from the start of the film, 0 or more, are expected")
+        if self.end is not None and not self.end >= self.start:
+            raise InputError(f"end is {self.end:g}, before start at {self.start:g}")
+
+    def __contains__(self, time: float) -> bool:
+        return self.start <= time and (self.end is None or time <= self.end)
+
+    def moments(self) -> Iterator[float]:
+        """start, start + every, ...; endless without an end."""
+        for number in count():
+            time = round(self.start + number * self.every, 9)
+            if time not in self:
+                return
+            yield time
+
+
+class ActionDetector:
+    """Finds the persons of a film and what each of them does.
+
+    ``detector(film)`` returns everything at once, ``detector.stream(film)`` yields key frame by key frame
+    in memory that does not grow with the film's length.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Model,
+        persons: str | Path | PersonDetector | PrecomputedBoxes = "fasterrcnn_resnet50_fpn_v2",
+        device: str = "auto",
+        precision: Precision = "auto",
+        config: str | Path | None = None,
+    ) -> None:
+        """Load what is needed.
+
+        Args:
+            model: a checkpoint of any supported layout, or a loaded model.
+            persons: a person detector by name, by weights file or as an object; or given boxes.
+            device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ...
+            precision: ``fp32``, ``bf16``, ``fp16`` or ``auto``.
+            config: see `load_model`.
+        """
+        self.device = resolve_device(device)
+        loaded = model if isinstance(model, Model) else load_model(model, config)
+        self.model = loaded.to(self.device)
+        self.persons: PersonDetector | PrecomputedBoxes = (
+            load_person_detector(persons).to(self.device) if isinstance(persons, str | Path) else persons
+        )
+        self.precision: Precision = precision
+
+    def __call__(self, source: str | Path, span: Span = Span(), frame_rate: float = 30.0) -> FilmResult:
+        """Predict a whole film; for the arguments see `stream`."""
+        run = self.stream(source, span, frame_rate)
+        return FilmResult(Path(source), tuple(run), run.timings)
+
+    def stream(self, source: str | Path, span: Span = Span(), frame_rate: float = 30.0) -> FilmRun:
+        """Predict a film key frame by key frame.
+
+        Args:
+            source: a film, or a folder of extracted frames.
+            span: which moments; given boxes bring their own, of which those in the span are taken.
+            frame_rate: images a second of a folder.
+
+        Returns:
+            An iterator of key frames that knows the film and where the time went.
+        """
+        return FilmRun(self, open_film(source, frame_rate), span)
+
+
+class FilmRun(Iterator[Keyframe]):
+    """One film on its way through a detector.
+
+    Attributes:
+        info: the film.
+        total: how many key frames will come, as far as the film's own words can be trusted; or None.
+        timings: seconds spent so far.
+    """
+
+    def __init__(self, detector: ActionDetector, film: FrameSource, span: Span) -> None:
+        self.info: FilmInfo = film.info
+        self.timings = Timings()
+        self._detector = detector
+        self._film = film
+        self._span = span
+        given = detector.persons
+        self._given = self._given_persons(given) if isinstance(given, PrecomputedBoxes) else None
+        self.total = self._count()
+        self._keyframes = self._run()
+
+    def __next__(self) -> Keyframe:
+        return next(self._keyframes)
+
+    def _run(self) -> Iterator[Keyframe]:
+        """The spine: film -> clips -> persons -> scores -> key frames."""
+        association = Association()
+        with self._film as film:
+            for clips in self._batches(self._clips(film)):
+                found = self._find_persons(clips)
+                scores = self._score(clips, found)
+                for clip, (boxes, box_scores), of_clip in zip(clips, found, scores, strict=True):
+                    persons = association.identify(boxes, clip.time)
+                    labels = self._detector.model.labels
+                    yield Keyframe(self.info.name, clip.time, boxes, box_scores, persons, of_clip, labels)
+
+    def _clips(self, film: FrameSource) -> Iterator[Clip]:
+        """Clips around every moment; given moments outside the film are reported and left out."""
+        look = self._detector.model.clip
+        size = clip_size(self.info.height, self.info.width, look.short_side)
+        moments: Iterable[float] = self._span.moments() if self._given is None else self._given
+        start = self._span.start if self._given is None else min(self._given, default=0.0)
+        first = clip_indices(start, look.num_frames, look.sampling_rate).start
+        clips = stream_clips(
+            film.frames(max(0.0, first / TIMELINE_RATE)),
+            moments,
+            num_frames=look.num_frames,
+            sampling_rate=look.sampling_rate,
+            frame_length=1 / self.info.rate,
+            prepare=lambda image: resize(image, size),
+            include_end=self._given is not None,
+        )
+        seen = 0
+        while True:
+            with _adding_to(self.timings, "decoding"):
+                clip = next(clips, None)
+            if clip is None:
+                break
+            seen += 1
+            yield clip
+        if self._given is not None:
+            self._report_outside(list(self._given)[seen:], "end")
+
+    def _batches(self, clips: Iterator[Clip]) -> Iterator[list[Clip]]:
+        size = 8 if self._detector.device.type == "cuda" else 1
+        while batch := list(islice(clips, size)):
+            yield batch
+
+    def _find_persons(self, clips: Sequence[Clip]) -> list[FoundPersons]:
+        if self._given is not None:
+            return [self._given[clip.time] for clip in clips]
+        detector = self._detector.persons
+        assert not isinstance(detector, PrecomputedBoxes)
+        with _adding_to(self.timings, "persons"):
+            frames = [clip.keyframe.rgb() for clip in clips]
+            found = detector(frames)
+        return [
+            (to_unit(of_frame.boxes, frame.shape[1], frame.shape[0]), of_frame.scores)
+            for frame, of_frame in zip(frames, found, strict=True)
+        ]
+
+    def _score(self, clips: Sequence[Clip], found: Sequence[FoundPersons]) -> list[NDArray[np.float64]]:
+        model, info = self._detector.model, self.info
+        with _adding_to(self.timings, "actions"):
+            boxes = [boxes_in_clip(of_clip, info.height, info.width, model.clip.short_side) for of_clip, _ in found]
+            return score_persons(model, [clip.frames for clip in clips], boxes, self._detector.precision)
+
+    def _given_persons(self, given: PrecomputedBoxes) -> dict[float, FoundPersons]:
+        """Given boxes by the film's own time; those before it begins are reported and left out."""
+        of_film = given.of_film(self.info.name)
+        if not of_film:
+            others = given.films
+            known = f"it has {', '.join(others[:5])}{', ...' if len(others) > 5 else ''}" if others else "it is empty"
+            log.warning("%s: has no boxes of the film %r; %s", given.name, self.info.name, known)
+        by_time = {timestamp - self._span.time_origin: persons for timestamp, persons in of_film.items()}
+        self._report_outside([time for time in by_time if time < 0], "start")
+        return {time: persons for time, persons in by_time.items() if time >= 0 and time in self._span}
+
+    def _report_outside(self, times: Sequence[float], edge: str) -> None:
+        if not times:
+            return
+        origin = self._span.time_origin
+        shown = ", ".join(f"{time + origin:g}" for time in times[:5]) + (", ..." if len(times) > 5 else "")
+        lasts = f", which lasts {self.info.duration:.2f} s" if self.info.duration else ""
+        side = "before the start of" if edge == "start" else "beyond the end of"
+        hint = "; AVA's timestamps need a time origin of 900" if origin == 0 and min(times) >= 900 else ""
+        log.warning(
+            "%s: skipped %d timestamps %s the film%s: %s%s", self.info.path, len(times), side, lasts, shown, hint
+        )
+
+    def _count(self) -> int | None:
+        if self._given is not None:
+            return len(self._given)
+        ends = [end for end in (self.info.duration, self._span.end) if end is not None]
+        return max(0, math.ceil((min(ends) - self._span.start) / self._span.every)) if ends else None
+
+    def close(self) -> None:
+        """Let go of the film before its end."""
+        self._film.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def resolve_device(name: str) -> torch.device:
+    """``auto`` or a device that this machine has.
+
+    Raises:
+        InputError: torch knows no such device, or it is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as problem:
+        reason = str(problem).splitlines()[0].rstrip(".")
+        raise InputError(f"device {name!r} cannot be used ({reason}); auto, cpu or cuda is expected") from None
+    return device
+
+
+@contextmanager
+def _adding_to(timings: Timings, part: str) -> Iterator[None]:
+    """Add the seconds that a block takes to one entry."""
+    begin = perf_counter()
+    try:
+        yield
+    finally:
+        setattr(timings, part, getattr(timings, part) + perf_counter() - begin)

@@ -1,0 +1,1 @@
+"""See it work without weights or downloads: a generated film, predicted."""

@@ -1,0 +1,57 @@
+"""What a prediction of a film is: all its key frames, as a table and as files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slowfast_det.keyframe import EVERYTHING, Keyframe, Row, Selection
+from slowfast_det.result_files import save_keyframes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass
+class Timings:
+    """Where the time went, in seconds."""
+
+    decoding: float = 0.0
+    persons: float = 0.0
+    actions: float = 0.0
+
+
+@dataclass(frozen=True)
+class FilmResult:
+    """All key frames of one film."""
+
+    source: Path
+    keyframes: Sequence[Keyframe]
+    timings: Timings = field(default_factory=Timings)
+
+    def __len__(self) -> int:
+        return len(self.keyframes)
+
+    def __iter__(self) -> Iterator[Keyframe]:
+        return iter(self.keyframes)
+
+    def table(self, min_score: float = 0.0, top: int | None = None) -> pd.DataFrame:
+        """A row for each person and action: video, time, person, x1 .. y2, action_id, action, score."""
+        return as_table(self.keyframes, Selection(min_score, top))
+
+    def save(self, path: str | Path, min_score: float = 0.0, top: int | None = None) -> None:
+        """Write the result; the suffix says how: ``.csv`` (AVA's), ``.jsonl``, or ``.mp4`` (annotated film).
+
+        The file appears under its name only when it is complete.
+        """
+        save_keyframes(self.keyframes, self.source, Path(path), Selection(min_score, top))
+
+
+def as_table(keyframes: Iterable[Keyframe], selection: Selection = EVERYTHING) -> pd.DataFrame:
+    """Rows of key frames as a DataFrame."""
+    import pandas as pd
+
+    rows = [row for keyframe in keyframes for row in keyframe.rows(selection)]
+    return pd.DataFrame(rows, columns=list(Row._fields))

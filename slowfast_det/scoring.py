@@ -1,0 +1,66 @@
+"""From clips and person boxes to scores: the only place of the sigmoid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ava_tools.boxes import Boxes
+from ava_tools.media.reader import Image
+from slowfast_det.checkpoints.model import Model
+from slowfast_det.clips.tensors import box_tensor, clip_tensor
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def score_persons(
+    model: Model, clips: Sequence[Sequence[Image]], boxes: Sequence[Boxes], precision: Precision = "fp32"
+) -> list[NDArray[np.float64]]:
+    """Score every action of every person.
+
+    Args:
+        model: network, pre-processing, labels.
+        clips: B clips of T prepared pictures, all of one size.
+        boxes: of each clip ``[K, 4]``, pixels of the clip; a clip without persons costs nothing.
+        precision: arithmetic of the network; see `resolve_precision`.
+
+    Returns:
+        For each clip ``float64[K, N]``, 0 to 1.
+    """
+    peopled = [number for number, of_clip in enumerate(boxes) if len(of_clip)]
+    scores = [np.zeros((0, len(model.labels))) for _ in clips]
+    if not peopled:
+        return scores
+    clip = model.clip
+    with torch.inference_mode(), _arithmetic(precision, model.device):
+        pixels = clip_tensor(
+            [clips[number] for number in peopled],
+            mean=clip.mean,
+            std=clip.std,
+            bgr=clip.channels == "bgr",
+            device=model.device,
+        )
+        logits = model.network(pixels, box_tensor([boxes[number] for number in peopled], model.device))
+        probabilities = logits.double().sigmoid().cpu().numpy()  # [K, N]
+    ends = np.cumsum([len(boxes[number]) for number in peopled])
+    for number, part in zip(peopled, np.split(probabilities, ends[:-1]), strict=True):
+        scores[number] = part
+    return scores
+
+
+def resolve_precision(precision: Precision, device: torch.device) -> Precision:
+    """``auto``: the exact fp32 on a CPU, bf16 on a GPU that has it."""
+    if precision != "auto":
+        return precision
+    return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+
+
+def _arithmetic(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+    kind = _TYPES.get(resolve_precision(precision, device))
+    return nullcontext() if kind is None else torch.autocast(device.type, dtype=kind)

@@ -1,0 +1,1 @@
+"""Weight files: opening them safely, fetching them."""

@@ -1,0 +1,86 @@
+"""Open a weight file without running anything in it, and recognise by content what kind of file it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ava_tools.atomic import replacing
+from ava_tools.errors import InputError
+
+_EXPECTED = "a PyTorch checkpoint (.pth, .pyth) or a safetensors file is expected"
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """What a file holds: its content as plain data and tensors, and a safetensors header's metadata."""
+
+    path: Path
+    content: Any
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def open_weights(path: str | Path) -> WeightFile:
+    """Read a PyTorch or safetensors file.
+
+    Raises:
+        InputError: missing, empty, cut off, foreign, or asking for code to be run; one sentence.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(1024)
+    except OSError as problem:
+        raise InputError(f"{path}: cannot be read ({problem.strerror})") from None
+    if not head:
+        raise InputError(f"{path}: the file is empty; {_EXPECTED}")
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size:
+        return _open_safetensors(path)
+    if head.lstrip()[:1] == b"<" or head.startswith(b"version https://git-lfs"):
+        raise InputError(f"{path}: is a text page, not weights (a download that failed?); {_EXPECTED}")
+    return _open_torch(path)
+
+
+def _open_safetensors(path: Path) -> WeightFile:
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+            return WeightFile(path, tensors, file.metadata() or {})
+    except (SafetensorError, OSError) as problem:
+        raise InputError(f"{path}: a safetensors file that is damaged or cut off ({problem})") from None
+
+
+def _open_torch(path: Path) -> WeightFile:
+    try:
+        return WeightFile(path, torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as problem:  # foreign bytes can fail anywhere in the reader
+        reason = " ".join(str(problem).split())
+        if "Unsupported global" in reason or "WeightsUnpickler error" in reason:
+            asked = reason.partition("Unsupported global: GLOBAL ")[2].split(" ")[0]
+            wants = f" (it asks for {asked})" if asked else ""
+            raise InputError(
+                f"{path}: is no checkpoint of plain tensors{wants}; nothing in it was run; {_EXPECTED}"
+            ) from None
+        raise InputError(f"{path}: is damaged, cut off, or no weight file at all; {_EXPECTED}") from None
+
+
+def save_weights(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file; it appears under its name only when it is complete."""
+    with replacing(path) as temporary:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, dict(metadata))
+
+
+def state_dict_of(content: Any) -> dict[str, Tensor] | None:
+    """The mapping as a state dict, if that is what it is."""
+    if not isinstance(content, Mapping) or not content:
+        return None
+    if all(isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()):
+        return dict(content)
+    return None
