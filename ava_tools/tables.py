@@ -141,8 +141,9 @@ def _proposals_table(content: Any, name: str) -> pd.DataFrame:
 def _check_boxes(table: pd.DataFrame, name: str) -> None:
     """Every box inside the frame and not inverted."""
     boxes = table[COORDINATES].to_numpy(dtype=float)
-    inverted = (boxes[:, 2:] < boxes[:, :2]).any(axis=1)
-    outside = ~((boxes >= -_ROUNDING) & (boxes <= 1 + _ROUNDING)).all(axis=1)  # NaN counts as outside
+    inverted = np.any(boxes[:, 2:] < boxes[:, :2], axis=1)
+    inside = np.all((boxes >= -_ROUNDING) & (boxes <= 1 + _ROUNDING), axis=1)  # a NaN is outside
+    outside = np.logical_not(inside)
     if not (inverted | outside).any():
         return
     row = int(np.flatnonzero(inverted | outside)[0])

@@ -2,7 +2,7 @@
 
 All clips live on a time line of 30 frames a second, as AVA's and PySlowFast's frame folders do,
 whatever the film's own rate: frame i of the time line is the last frame of the film that starts no
-later than ``i/30 + 1/60`` s. Before the first frame stands the first one, after the last the last.
+later than ``i/30 + 1/60`` s. Before index 0 stands frame 0, after the film's end its last frame.
 """
 
 from __future__ import annotations

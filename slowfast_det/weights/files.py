@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,16 +61,14 @@ def _open_safetensors(path: Path) -> WeightFile:
 
 def _open_torch(path: Path) -> WeightFile:
     try:
-        return WeightFile(path, torch.load(path, map_location="cpu", weights_only=True))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # its remarks on foreign pickles; the error below says it better
+            return WeightFile(path, torch.load(path, map_location="cpu", weights_only=True))
     except Exception as problem:  # foreign bytes can fail anywhere in the reader
-        reason = " ".join(str(problem).split())
-        if "Unsupported global" in reason or "WeightsUnpickler error" in reason:
-            asked = reason.partition("Unsupported global: GLOBAL ")[2].split(" ")[0]
-            wants = f" (it asks for {asked})" if asked else ""
-            raise InputError(
-                f"{path}: is no checkpoint of plain tensors{wants}; nothing in it was run; {_EXPECTED}"
-            ) from None
-        raise InputError(f"{path}: is damaged, cut off, or no weight file at all; {_EXPECTED}") from None
+        asked = re.search(r"GLOBAL (\S+)", str(problem))
+    if asked:
+        raise InputError(f"{path}: asks for {asked[1]}, which is no plain data; nothing in it was run; {_EXPECTED}")
+    raise InputError(f"{path}: is damaged, cut off, or no weight file at all; nothing in it was run; {_EXPECTED}")
 
 
 def save_weights(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:

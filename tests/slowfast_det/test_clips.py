@@ -1,0 +1,187 @@
+"""Which frames make a clip, and how they are prepared, against PySlowFast's numbers and brute force."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import count, pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from slowfast_det.clips.geometry import boxes_in_clip, clip_size, resize
+from slowfast_det.clips.sample import clip_indices, first_index, stream_clips, timeline_index
+from slowfast_det.clips.tensors import box_tensor, clip_tensor
+
+
+@dataclass(frozen=True)
+class FakeFrame:
+    """A frame whose one pixel is its number."""
+
+    number: int
+    time: Fraction
+
+    def rgb(self):
+        return np.full((1, 1, 3), self.number, dtype=np.int64)
+
+
+def film(times):
+    return [FakeFrame(number, Fraction(time)) for number, time in enumerate(times)]
+
+
+def steady(rate, count):
+    return [Fraction(number) / rate for number in range(count)]
+
+
+RATES = {
+    "30 fps": steady(30, 120),
+    "10 fps": steady(10, 40),
+    "29.97 fps": steady(Fraction(30000, 1001), 120),
+    "60 fps": steady(60, 240),
+    "23.976 fps": steady(Fraction(24000, 1001), 96),
+    "variable": [Fraction(n, 1000) for n in (0, 30, 40, 50, 400, 410, 900, 933, 967, 1500, 1501, 1502, 2600, 3900)],
+    "one frame": [Fraction(0)],
+}
+
+
+def shown_at(times, index):
+    """The contract's rule, read aloud: the last frame that starts no later than i/30 + 1/60 s, i from 0 on."""
+    index = max(index, 0)
+    shown = [number for number, time in enumerate(times) if time <= Fraction(index, 30) + Fraction(1, 60)]
+    return shown[-1]
+
+
+@pytest.mark.parametrize("times", RATES.values(), ids=RATES.keys())
+@pytest.mark.parametrize(("num_frames", "rate"), [(32, 2), (4, 16), (16, 4), (5, 1), (1, 1)])
+def test_clips_follow_the_rule(times, num_frames, rate):
+    moments = [0.0, 0.5, 1.0, 1.01, 1.02, 2.2, 3.0]
+    length = times[-1] - times[-2] if len(times) > 1 else Fraction(1, 30)
+    inside = [moment for moment in moments if moment < times[-1] + length]
+    clips = list(
+        stream_clips(
+            film(times),
+            moments,
+            num_frames=num_frames,
+            sampling_rate=rate,
+            frame_length=length,
+            prepare=lambda image: image,
+        )
+    )
+    assert [clip.time for clip in clips] == inside
+    for clip in clips:
+        indices = clip_indices(clip.time, num_frames, rate)
+        assert [frame[0, 0, 0] for frame in clip.frames] == [shown_at(times, index) for index in indices]
+        assert clip.keyframe.number == shown_at(times, timeline_index(clip.time))
+
+
+def test_clip_indices_are_pyslowfasts(data_pipeline):
+    for case in data_pipeline["get_sequence"]:
+        found = clip_indices(case["center"] / 30, case["T"], case["rate"])
+        assert found[case["T"] // 2] == case["center"] or case["T"] % 2
+        clamped = np.clip(found, 0, case["num_frames"] - 1).tolist()
+        if len(case["seq"]) == case["T"]:  # where T and rate are odd theirs is one short
+            assert clamped == case["seq"], case
+
+
+@pytest.mark.parametrize(
+    ("time", "index"),
+    [(0, 0), (Fraction(1, 60), 0), (Fraction(1, 59), 1), (Fraction(1, 30), 1), (Fraction(1, 20), 1), (Fraction(1), 30)],
+)
+def test_first_index_is_where_a_frame_takes_over(time, index):
+    time = Fraction(time)
+    assert first_index(time) == index
+    assert time <= Fraction(index, 30) + Fraction(1, 60)
+    assert not time <= Fraction(index - 1, 30) + Fraction(1, 60)
+
+
+def test_a_moment_at_the_very_end_counts_only_if_asked():
+    def moments_of(include_end):
+        clips = stream_clips(
+            film(steady(10, 10)),
+            [0.0, 1.0, 1.1],
+            num_frames=2,
+            sampling_rate=1,
+            frame_length=Fraction(1, 10),
+            prepare=lambda image: image,
+            include_end=include_end,
+        )
+        return [clip.time for clip in clips]
+
+    assert moments_of(False) == [0.0]
+    assert moments_of(True) == [0.0, 1.0]
+
+
+def test_an_endless_series_of_moments_ends_with_the_film():
+    clips = stream_clips(
+        film(steady(30, 95)),
+        (float(second) for second in count()),
+        num_frames=4,
+        sampling_rate=4,
+        frame_length=Fraction(1, 30),
+        prepare=lambda image: image,
+    )
+    assert [clip.time for clip in clips] == [0, 1, 2, 3]
+
+
+def test_each_frame_is_prepared_once_and_only_if_needed():
+    prepared = []
+
+    def prepare(image):
+        prepared.append(int(image[0, 0, 0]))
+        return image
+
+    clips = stream_clips(
+        film(steady(60, 360)),
+        [1.0, 1.5, 2.0],
+        num_frames=8,
+        sampling_rate=2,
+        frame_length=Fraction(1, 60),
+        prepare=prepare,
+    )
+    needed = {shown_at(steady(60, 360), index) for time in (1.0, 1.5, 2.0) for index in clip_indices(time, 8, 2)}
+    assert len(list(clips)) == 3
+    assert len(prepared) == len(set(prepared))
+    assert set(prepared) == needed
+    assert all(early < late for early, late in pairwise(prepared))
+
+
+def test_boxes_are_pyslowfasts(data_pipeline):
+    boxes = np.array(data_pipeline["norm_boxes"])
+    for case in data_pipeline["boxes"]:
+        for short_side, expected in case["sizes"].items():
+            size = clip_size(case["H"], case["W"], int(short_side))
+            assert list(size) == expected["hw"]
+            found = boxes_in_clip(boxes, case["H"], case["W"], int(short_side))
+            last = np.array([size[1] - 1, size[0] - 1] * 2)
+            assert np.allclose(found, np.clip(expected["boxes"], 0, last), atol=1e-9, rtol=0)
+
+
+def test_pixels_are_pyslowfasts(data_pipeline):
+    """Its whole test pipeline on three frames of large random patches."""
+    for case in data_pipeline["pipeline"]:
+        height, width = case["H"], case["W"]
+        random = np.random.default_rng(7)
+        coarse = random.integers(0, 256, (3, -(-height // 8), -(-width // 8), 3)).astype(np.uint8)
+        frames = coarse.repeat(8, axis=1).repeat(8, axis=2)[:, :height, :width, ::-1]  # theirs are BGR
+        size = clip_size(height, width, case["kw"].get("test_crop", 256))
+        clip = clip_tensor(
+            [[resize(np.ascontiguousarray(frame), size) for frame in frames]],
+            mean=(0.45, 0.45, 0.45),
+            std=(0.225, 0.225, 0.225),
+            bgr=case["kw"].get("bgr", False),
+            device=torch.device("cpu"),
+        )[0].numpy()
+        assert list(clip.shape) == case["shape_CTHW"]
+        positions = np.trunc(np.linspace(0, clip.size - 1, 256)).astype(int)
+        # another release of OpenCV may round one grey level differently
+        difference = np.abs(clip.reshape(-1)[positions] - case["values"]) * 0.225 * 255
+        assert difference.max() < 1.01, case["key"]
+        assert (difference > 0.01).mean() < 0.02, case["key"]
+        boxes = boxes_in_clip(np.array(data_pipeline["norm_boxes"]), height, width, min(size))
+        assert np.allclose(boxes, case["boxes"], atol=1e-4)
+
+
+def test_box_tensor_numbers_the_clips():
+    boxes = [np.array([[1.0, 2, 3, 4]]), np.zeros((0, 4)), np.array([[5.0, 6, 7, 8], [0, 0, 1, 1]])]
+    assert box_tensor(boxes, torch.device("cpu")).tolist() == [[0, 1, 2, 3, 4], [2, 5, 6, 7, 8], [2, 0, 0, 1, 1]]

@@ -1,0 +1,103 @@
+"""Configurations: the packaged ones, PySlowFast's, and wrong ones."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from golden import FIXTURES
+
+from ava_tools import InputError
+from slowfast_det.checkpoints.model import build_network, load_config
+from slowfast_det.config import config_names, parse_config
+
+PARAMETERS = {"slowfast_r50_8x8": 33_828_888, "slow_r50_4x16": 31_798_416}  # PySlowFast's own count
+
+
+@pytest.mark.parametrize("name", config_names())
+def test_packaged_configs_build(name):
+    config = load_config(name)
+    network = build_network(config.network, config.clip.num_frames)
+    count = sum(weight.numel() for weight in network.parameters())
+    assert count == PARAMETERS.get(name, count)
+
+
+def test_packaged_configs_are_the_contracts():
+    assert {"slowfast_r50_8x8", "slow_r50_4x16", "tiny"} <= set(config_names())
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [("slowfast_r50_8x8", "SLOWFAST_32x2_R50_SHORT"), ("slow_r50_4x16", "SLOW_8x8_R50_SHORT")],
+)
+def test_packaged_configs_equal_pyslowfasts(name, theirs):
+    ours, read = load_config(name), load_config(FIXTURES / "pyslowfast" / theirs / "config.yaml")
+    assert ours.clip == read.clip
+    different = {
+        key
+        for key, value in ours.network.model_dump().items()
+        if value != read.network.model_dump()[key] and not key.endswith("temporal_blocks")
+    }
+    unused = {"alpha", "beta", "fusion_ratio", "fusion_kernel"} if ours.network.pathways == "slow" else set()
+    assert different <= unused
+
+
+def test_pyslowfast_yaml_may_leave_defaults_out(tmp_path):
+    """What stands in its own repository: only the values that differ from its defaults."""
+    path = tmp_path / "short.yaml"
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "MODEL": {"NUM_CLASSES": 80, "ARCH": "slowfast", "MODEL_NAME": "SlowFast"},
+                "DATA": {"NUM_FRAMES": 32, "SAMPLING_RATE": 2},
+                "SLOWFAST": {"ALPHA": 4, "FUSION_KERNEL_SZ": 7},
+                "DETECTION": {"ENABLE": True, "ALIGNED": False},
+                "RESNET": {
+                    "SPATIAL_STRIDES": [[1, 1], [2, 2], [2, 2], [1, 1]],
+                    "SPATIAL_DILATIONS": [[1, 1], [1, 1], [1, 1], [2, 2]],
+                },
+            }
+        )
+    )
+    config = load_config(path)
+    assert (config.network.beta, config.network.aligned, config.clip.short_side) == (8, False, 256)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "message"),
+    [
+        pytest.param("network", "depht", 50, "network.depht", id="unknown key"),
+        pytest.param("network", "depth", 51, r"network.depth: .*14, 26, 50 or 101.*51", id="value not allowed"),
+        pytest.param("network", "alpha", 3, "num_frames 16 is no multiple of network.alpha 3", id="alpha"),
+        pytest.param("network", "beta", 5, "width 16 is no multiple of beta 5", id="beta"),
+        pytest.param("network", "fusion_kernel", 4, "fusion_kernel is 4; an odd number", id="even kernel"),
+        pytest.param("network", "num_actions", 5, "labels are AVA's 80, but network.num_actions is 5", id="labels"),
+        pytest.param("clip", "num_frames", "many", "clip.num_frames: .*'many'", id="no number"),
+        pytest.param("clip", "std", [0.1, 0, 0.1], "std is .* above 0", id="zero deviation"),
+    ],
+)
+def test_wrong_values_are_named(section, key, value, message):
+    content = load_config("tiny").model_dump()
+    content[section][key] = value
+    with pytest.raises(InputError, match=f"my.yaml: .*{message}"):
+        parse_config(content, "my.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("- a\n- b\n", "holds list at the top", id="a list"),
+        pytest.param("a: [1\nb: 2\n", "line 2: is no yaml", id="no yaml"),
+        pytest.param("!!python/object/apply:os.system ['true']\n", "is no yaml", id="code"),
+        pytest.param("", "holds NoneType", id="empty"),
+    ],
+)
+def test_wrong_files_are_named(tmp_path, text, message):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=f"bad.yaml.*{message}"):
+        load_config(path)
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(InputError, match=r"slowfast_r50: no such config.*slowfast_r50_8x8"):
+        load_config("slowfast_r50")

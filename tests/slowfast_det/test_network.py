@@ -1,0 +1,99 @@
+"""The network against PySlowFast's numbers, and what it says to wrong input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from golden import MODELS, checkpoint_of, clip_of, golden_cases
+
+from slowfast_det import load_network
+from slowfast_det.checkpoints.model import build_network, load_config
+from slowfast_det.models.backbone import linspaced_frames
+from slowfast_det.models.network import initialise
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def golden(request, tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "checkpoint.pyth"
+    torch.save(checkpoint_of(request.param), path)
+    return request.param, load_network(path)
+
+
+def test_logits_are_pyslowfasts(golden):
+    model, network = golden
+    for case, boxes, logits in golden_cases(model):
+        with torch.inference_mode():
+            found = network(clip_of(case, network.num_frames), boxes)
+        assert found.shape == logits.shape
+        assert (found - logits).abs().max() < 1e-5, case
+
+
+def test_no_persons_is_a_normal_input(golden):
+    _, network = golden
+    with torch.inference_mode():
+        assert network(torch.zeros(1, 3, network.num_frames, 64, 64), torch.zeros(0, 5)).shape == (0, 80)
+
+
+def test_a_person_scores_the_same_alone_and_in_a_batch(golden):
+    _, network = golden
+    clip = clip_of("b2_96x128", network.num_frames)
+    boxes = torch.tensor([[0, 10, 10, 60, 80.0], [1, 5, 20, 90, 90.0]])
+    with torch.inference_mode():
+        together = network(clip, boxes)
+        alone = network(clip[1:], torch.tensor([[0, 5, 20, 90, 90.0]]))
+    assert torch.allclose(together[1:], alone, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    config = load_config("tiny")
+    network = build_network(config.network, config.clip.num_frames)
+    torch.manual_seed(0)
+    initialise(network)
+    return network.eval()
+
+
+@pytest.mark.parametrize(
+    ("clip", "boxes", "message"),
+    [
+        pytest.param((1, 3, 8, 32, 32), (1, 5), r"\[1, 3, 8, 32, 32\]; \[B, 3, 16, H, W\]", id="too few frames"),
+        pytest.param((3, 16, 32, 32), (1, 5), r"\[B, 3, 16, H, W\]", id="no batch"),
+        pytest.param((1, 3, 16, 32, 32), (1, 4), r"\[1, 4\]; \[K, 5\]", id="boxes without clip index"),
+    ],
+)
+def test_wrong_shapes_are_named(tiny, clip, boxes, message):
+    with pytest.raises(ValueError, match=message):
+        tiny(torch.zeros(clip), torch.zeros(boxes))
+
+
+def test_slow_frames_are_pyslowfasts(data_pipeline):
+    for name, expected in data_pipeline["slow_pathway_index"].items():
+        frames, alpha = (int(part[1:]) for part in name.split("_"))
+        assert linspaced_frames(frames, frames // alpha).tolist() == expected, name
+
+
+def test_fresh_weights_have_the_published_statistics(tiny):
+    """He's deviation over fan-out; zero gain on the last norm of every block; linear 0.01; biases 0."""
+    block = tiny.backbone.slow.res3[0]
+    weight = block.b.conv.weight
+    fan_out = weight.shape[0] * weight[0, 0].numel()
+    assert weight.std().item() == pytest.approx(np.sqrt(2 / fan_out), rel=0.05)
+    assert not block.c.norm.weight.any()
+    assert block.b.norm.weight.eq(1).all()
+    assert tiny.head.projection.weight.std().item() == pytest.approx(0.01, rel=0.05)
+    assert not tiny.head.projection.bias.any()
+
+
+def test_a_network_can_be_trained(tiny):
+    """Every weight gets a gradient; in-place steps must not break any."""
+    network = build_network(load_config("tiny").network, 16).train()
+    initialise(network, zero_final_norm=False)
+    loss = (
+        network(torch.randn(2, 3, 16, 64, 64), torch.tensor([[0, 4, 4, 40, 60.0], [1, 0, 0, 63, 63.0]])).square().mean()
+    )
+    loss.backward()
+    without = [
+        name for name, weight in network.named_parameters() if weight.grad is None or not weight.grad.abs().sum() > 0
+    ]
+    assert without == []
