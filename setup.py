@@ -10,7 +10,6 @@ setup(
     description="Who does what in a video: SlowFast action detection, and AVA's files and metric",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
-    license="Apache-2.0",
     python_requires=">=3.11",
     # configs/ stands at the top of the checkout, where people look for it; a wheel carries it as
     # slowfast_det/configs. slowfast_det/config.py knows both places.
