@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ava_tools.boxes import Boxes, to_unit
 from ava_tools.errors import InputError
 from ava_tools.media.probe import FilmInfo
-from ava_tools.media.reader import FrameSource, open_film
+from ava_tools.media.reader import Frame, FrameSource, open_film
 from slowfast_det.association import Association
 from slowfast_det.checkpoints.model import Model, load_model
 from slowfast_det.clips.geometry import boxes_in_clip, clip_size, resize
@@ -141,6 +141,7 @@ class FilmRun(Iterator[Keyframe]):
         self._detector = detector
         self._film = film
         self._span = span
+        self._seen = 0.0
         given = detector.persons
         self._given = self._given_persons(given) if isinstance(given, PrecomputedBoxes) else None
         self.total = self._count()
@@ -169,7 +170,7 @@ class FilmRun(Iterator[Keyframe]):
         start = self._span.start if self._given is None else min(self._given, default=0.0)
         first = clip_indices(start, look.num_frames, look.sampling_rate).start
         clips = stream_clips(
-            film.frames(max(0.0, first / TIMELINE_RATE)),
+            self._watched(film.frames(max(0.0, first / TIMELINE_RATE))),
             moments,
             num_frames=look.num_frames,
             sampling_rate=look.sampling_rate,
@@ -187,6 +188,12 @@ class FilmRun(Iterator[Keyframe]):
             yield clip
         if self._given is not None:
             self._report_outside(list(self._given)[seen:], "end")
+
+    def _watched(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """Note how far the film has been seen: it may end before it says."""
+        for frame in frames:
+            self._seen = float(frame.time + 1 / self.info.rate)
+            yield frame
 
     def _batches(self, clips: Iterator[Clip]) -> Iterator[list[Clip]]:
         size = 8 if self._detector.device.type == "cuda" else 1
@@ -228,12 +235,10 @@ class FilmRun(Iterator[Keyframe]):
             return
         origin = self._span.time_origin
         shown = ", ".join(f"{time + origin:g}" for time in times[:5]) + (", ..." if len(times) > 5 else "")
-        lasts = f", which lasts {self.info.duration:.2f} s" if self.info.duration else ""
-        side = "before the start of" if edge == "start" else "beyond the end of"
+        end = self._seen + origin
+        where = "before the start of the film" if edge == "start" else f"beyond the film's end at {end:.2f}"
         hint = "; AVA's timestamps need a time origin of 900" if origin == 0 and min(times) >= 900 else ""
-        log.warning(
-            "%s: skipped %d timestamps %s the film%s: %s%s", self.info.path, len(times), side, lasts, shown, hint
-        )
+        log.warning("%s: skipped %d timestamps %s: %s%s", self.info.path, len(times), where, shown, hint)
 
     def _count(self) -> int | None:
         if self._given is not None:

@@ -96,7 +96,7 @@ class AnnotatedFilm:
         frame_rate: float = 30.0,
     ) -> None:
         """Draw ``source`` from ``start`` to ``end`` (seconds) to ``path``; ``frame_rate`` is a folder's."""
-        self._film = open_film(source, frame_rate)
+        self._film = open_film(source, frame_rate, warn=False)
         info = self._film.info
         self._size = info.width, info.height
         self._selection = replace(selection, top=min(selection.top or _LINES, _LINES))

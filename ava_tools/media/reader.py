@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 Image = NDArray[np.uint8]  # [H, W, 3] RGB
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+_DAMAGED = "it is damaged in places; the frames that decode are used"
 _LOOKAHEAD = 8  # decoded frames held to see in which order and by which clock a film runs
 
 
@@ -67,18 +68,19 @@ class FrameSource(Protocol):
     ) -> None: ...
 
 
-def open_film(path: str | Path, frame_rate: float = 30.0) -> FrameSource:
+def open_film(path: str | Path, frame_rate: float = 30.0, warn: bool = True) -> FrameSource:
     """Open a film file, or a folder of extracted frames.
 
     Args:
         path: a film of any kind that FFmpeg reads, or a folder with one image a frame.
         frame_rate: images a second of a folder; 30 is what AVA's and PySlowFast's extraction writes.
+        warn: whether damage is told; a film that is read twice tells it once.
 
     Raises:
         InputError: there is no such film, or nothing in it can be decoded.
     """
     path = Path(path)
-    return FrameFolder(path, frame_rate) if path.is_dir() else Film(path)
+    return FrameFolder(path, frame_rate) if path.is_dir() else Film(path, warn)
 
 
 class FilmFrame:
@@ -102,12 +104,12 @@ class Film:
     decoded is left out with one warning; a file of which nothing can be decoded is an error.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, warn: bool = True) -> None:
         from av.video.reformatter import VideoReformatter
 
         self.path = path
         self._reformatter = VideoReformatter()
-        self._warned = False
+        self._warned = not warn
         self._container, self._stream = open_container(path)
         try:
             self._from_beginning: Iterator[tuple[VideoFrame, Fraction]] | None = self._decode()
@@ -233,7 +235,6 @@ class Film:
         """All pictures that decode, in the decoder's order; damage is passed over."""
         import av
 
-        damaged = 0
         packets = self._container.demux(self._stream)
         while True:
             try:
@@ -242,13 +243,14 @@ class Film:
                 self._warn(f"its end cannot be read ({problem.strerror})")
                 return
             if packet is None:
-                break
+                return
             try:
-                yield from packet.decode()
+                for picture in packet.decode():
+                    if picture.is_corrupt:
+                        self._warn(_DAMAGED)
+                    yield picture
             except av.FFmpegError:
-                damaged += 1
-        if damaged:
-            self._warn(f"{damaged} of its packets are damaged; the frames that decode are used")
+                self._warn(_DAMAGED)
 
     def _check_end(self, reached: float) -> None:
         """A film that was cut off says in its header how long it was."""
