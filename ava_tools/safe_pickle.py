@@ -10,6 +10,7 @@ import io
 import pickle
 import re
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,37 @@ class _Array(np.ndarray[Any, np.dtype[Any]]):
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         version, shape, dtype, fortran, raw = state
+        if isinstance(raw, str):  # Python 2 wrote bytes as text
+            raw = raw.encode("latin1")
         if not isinstance(dtype, _Dtype) or not isinstance(raw, bytes):
             raise pickle.UnpicklingError("an array's content must be plain bytes")
         super().__setstate__((version, shape, dtype.numpy, fortran, raw))
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickle as the plain array it is: data loaders send arrays to other processes."""
+        return self.view(np.ndarray).__reduce_ex__(protocol)
+
+
+class _Function:
+    """A function that a pickle may call but not alter (BUILD would set its attributes)."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Any) -> None:
+        self._function = function
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._function(*arguments)
+
+    def __setstate__(self, state: Any) -> None:
+        raise pickle.UnpicklingError("functions cannot be altered")
+
+
+def _no_bytes(*arguments: Any) -> bytes:
+    """Python 3 writes b"" as ``bytes()`` in protocols 0 to 2; with an argument it could claim memory."""
+    if arguments:
+        raise pickle.UnpicklingError("bytes are not made by call")
+    return b""
 
 
 def _reconstruct(*_: Any) -> _Array:
@@ -67,19 +96,26 @@ def _frombuffer(data: bytes, dtype: _Dtype, shape: tuple[int, ...], order: Any) 
     return np.frombuffer(data, dtype.numpy).reshape(shape, order=order)
 
 
+_DEEPEST = 8  # levels of nested tuples; arrays need two
+
 _ALLOWED: dict[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): _Array,
+    ("numpy", "ndarray"): "numpy.ndarray",  # only named by _reconstruct, never called
     ("numpy", "dtype"): _Dtype,
-    ("_codecs", "encode"): _encode,
+    ("_codecs", "encode"): _Function(_encode),
+    ("__builtin__", "bytes"): _Function(_no_bytes),
     ("collections", "OrderedDict"): OrderedDict,
 }
 for _package in ("numpy.core", "numpy._core"):  # numpy 1 and 2
-    _ALLOWED[f"{_package}.multiarray", "_reconstruct"] = _reconstruct
-    _ALLOWED[f"{_package}.multiarray", "scalar"] = _scalar
-    _ALLOWED[f"{_package}.numeric", "_frombuffer"] = _frombuffer
+    _ALLOWED[f"{_package}.multiarray", "_reconstruct"] = _Function(_reconstruct)
+    _ALLOWED[f"{_package}.multiarray", "scalar"] = _Function(_scalar)
+    _ALLOWED[f"{_package}.numeric", "_frombuffer"] = _Function(_frombuffer)
 
 
-class _Unpickler(pickle.Unpickler):
+class _Unpickler(pickle._Unpickler):
+    """Python's own unpickler in Python: the one in C can be made to overflow its stack or claim memory."""
+
+    dispatch = dict(pickle._Unpickler.dispatch)
+
     def find_class(self, module: str, name: str) -> Any:
         try:
             return _ALLOWED[module, name]
@@ -88,6 +124,27 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> Any:
         raise pickle.UnpicklingError("it refers to objects outside the file")
+
+
+def _shallow(load: Callable[[Any], None]) -> Callable[[Any], None]:
+    """After an instruction that makes a tuple: refuse deep nesting, hashing it would overflow the stack."""
+
+    def checked(unpickler: Any) -> None:
+        load(unpickler)
+        if _depth(unpickler.stack[-1], 0) > _DEEPEST:
+            raise pickle.UnpicklingError(f"tuples are nested more than {_DEEPEST} deep")
+
+    return checked
+
+
+def _depth(value: Any, above: int) -> int:
+    if not isinstance(value, tuple) or above > _DEEPEST:
+        return above
+    return max((_depth(part, above + 1) for part in value), default=above + 1)
+
+
+for _code in (pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3):
+    _Unpickler.dispatch[_code[0]] = _shallow(_Unpickler.dispatch[_code[0]])
 
 
 def loads(data: bytes, name: str) -> Any:

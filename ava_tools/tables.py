@@ -6,6 +6,7 @@ Every error names the file, the line, the value found and what is allowed.
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,14 @@ def _read_bytes(path: str | Path) -> bytes:
 
 
 def _is_pickle(data: bytes) -> bool:
-    """Protocol 2 and later start with 0x80; the text protocols 0 and 1 of a dict with ``(d`` or ``}``."""
-    return data[:1] == b"\x80" or data[:2] in (b"(d", b"}q") or (data[:1] == b"}" and len(data) > 1)
+    """Protocol 2 and later start with 0x80, 1 holds zero bytes, 0 is text that ends in a full stop.
+
+    A csv has neither, and a comma in its first line.
+    """
+    if data[:1] == b"\x80":
+        return True
+    utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    return (b"\0" in data and not utf16) or (data[-1:] == b"." and b"," not in data.split(b"\n", 1)[0])
 
 
 def _csv_table(data: bytes, name: str, columns: list[str], optional: int) -> pd.DataFrame:
@@ -92,6 +99,8 @@ def _csv_table(data: bytes, name: str, columns: list[str], optional: int) -> pd.
     padded = [row + [""] * (len(columns) - len(row)) for row in rows]
     table = pd.DataFrame(padded, columns=columns, index=pd.Index(lines, name="line"), dtype=str)
     table["video"] = table["video"].str.strip()
+    if (table["video"] == "").any():
+        raise InputError(f"{name}, line {(table['video'] == '').idxmax()}: video is empty; the film's name is expected")
     for column in columns[1:]:
         may_be_empty = column in columns[required:]
         table[column] = _numbers(table[column].str.strip(), column, name, may_be_empty)
@@ -116,11 +125,16 @@ def _proposals_table(content: Any, name: str) -> pd.DataFrame:
     parts = []
     for key, boxes in content.items():
         video, comma, timestamp = str(key).rpartition(",") if isinstance(key, str) else ("", "", "")
-        array = np.asarray(boxes)
+        try:
+            array = np.asarray(boxes)
+        except ValueError:
+            raise InputError(
+                f"{name}: entry {key!r} holds rows of different lengths; 4 or 5 numbers are expected"
+            ) from None
         if array.size == 0:
             continue
         shape_fits = array.ndim == 2 and array.shape[1] in (4, 5) and array.dtype.kind in "fiu"
-        if not comma or not shape_fits:
+        if not video or not comma or not shape_fits:
             raise InputError(
                 f"{name}: entry {key!r} holds {array.dtype} of shape {list(array.shape)}; "
                 "a key 'video,timestamp' and float[K, 4 or 5] are expected"
@@ -129,6 +143,8 @@ def _proposals_table(content: Any, name: str) -> pd.DataFrame:
             seconds = float(timestamp)
         except ValueError:
             raise InputError(f"{name}: entry {key!r} has no number of seconds after its comma") from None
+        if not math.isfinite(seconds):
+            raise InputError(f"{name}: entry {key!r} has no number of seconds after its comma")
         part = pd.DataFrame(np.asarray(array[:, :4], dtype=float), columns=COORDINATES)
         part["score"] = array[:, 4].astype(float) if array.shape[1] == 5 else np.nan
         parts.append(part.assign(video=video, timestamp=seconds))

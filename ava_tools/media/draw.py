@@ -33,7 +33,7 @@ class BoxPainter:
         import supervision
 
         side = min(width, height)
-        colours = supervision.ColorPalette.from_hex(_COLOURS)
+        colours = supervision.ColorPalette.from_hex([f"#{c[5:]}{c[3:5]}{c[1:3]}" for c in _COLOURS])  # it paints BGR
         by_person = supervision.ColorLookup.TRACK
         self._box_painter = supervision.BoxAnnotator(colours, max(1, round(side / 240)), by_person)
         self._text_painter = supervision.LabelAnnotator(

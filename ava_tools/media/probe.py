@@ -43,7 +43,7 @@ class FilmInfo:
 
 
 def open_container(path: Path) -> tuple[InputContainer, VideoStream]:
-    """Open a film and pick its video stream: FFmpeg's best one, never a cover picture.
+    """Open a film and pick its video stream: a default one, else the largest, never a cover picture.
 
     Raises:
         InputError: missing, no film, or a film without pictures; one sentence that names it.
@@ -57,7 +57,9 @@ def open_container(path: Path) -> tuple[InputContainer, VideoStream]:
     try:
         # absolute, and local files only: neither "http:x.mp4" nor a reference inside the film reaches out
         container = av.open(
-            os.path.abspath(path), options={"protocol_whitelist": "file,crypto,data"}, metadata_errors="replace"
+            os.path.abspath(path),
+            options={"protocol_whitelist": "file,crypto,data", "pattern_type": "none"},
+            metadata_errors="replace",
         )
     except (av.FFmpegError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
@@ -81,10 +83,10 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
         others = sorted({stream.type for stream in container.streams if stream.type != "video"})
         holds = f"it holds only {' and '.join(others)}" if others else "it holds nothing"
         raise InputError(f"{path}: has no video stream; {holds}")
-    best = container.streams.best("video")
-    stream = next((film for film in films if best is not None and film.index == best.index), films[0])
-    if stream.codec_context is None:
+    known = [film for film in films if film.codec_context is not None]
+    if not known:
         raise InputError(f"{path}: its video codec is not known to this FFmpeg")
+    stream = max(known, key=lambda film: (Disposition.default in film.disposition, film.width * film.height))
     if stream.width * stream.height > _LARGEST_FRAME:
         raise InputError(
             f"{path}: declares frames of {stream.width} x {stream.height} pixels; "
@@ -105,4 +107,7 @@ def declared_duration(container: InputContainer, stream: VideoStream) -> float |
     """Seconds of the video stream, else of the file, else None."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
-    return container.duration / 1_000_000 if container.duration else None
+    if not container.duration:
+        return None
+    start = container.start_time or 0 if "matroska" in container.format.name else 0  # Matroska declares its end
+    return (container.duration - start) / 1_000_000

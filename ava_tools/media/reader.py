@@ -32,6 +32,7 @@ Image = NDArray[np.uint8]  # [H, W, 3] RGB
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 _DAMAGED = "it is damaged in places; the frames that decode are used"
+_WITHOUT_INDEX = {"mpegts", "mpeg"}  # a seek searches by timestamps, and misses where they jump or stand rarely
 _LOOKAHEAD = 8  # decoded frames held to see in which order and by which clock a film runs
 
 
@@ -86,14 +87,16 @@ def open_film(path: str | Path, frame_rate: float = 30.0, warn: bool = True) -> 
 class FilmFrame:
     """A decoded frame of a film, still in the film's own pixel format."""
 
-    def __init__(self, frame: VideoFrame, time: Fraction, reformatter: VideoReformatter) -> None:
+    def __init__(self, frame: VideoFrame, time: Fraction, reformatter: VideoReformatter, size: tuple[int, int]) -> None:
         self.time = time
         self._frame = frame
         self._reformatter = reformatter
+        self._size = size
 
     def rgb(self) -> Image:
-        """Convert to RGB and turn upright."""
-        image: Image = self._reformatter.reformat(self._frame, format="rgb24").to_ndarray()  # type: ignore[assignment]
+        """Convert to RGB, to the film's one size should the stream change it, and turn upright."""
+        converted = self._reformatter.reformat(self._frame, *self._size, format="rgb24")
+        image: Image = converted.to_ndarray()  # type: ignore[assignment]
         return _upright(image, self._frame.rotation)
 
 
@@ -109,6 +112,7 @@ class Film:
 
         self.path = path
         self._reformatter = VideoReformatter()
+        self._clock_source: str | None = None
         self._warned = not warn
         self._container, self._stream = open_container(path)
         try:
@@ -145,18 +149,15 @@ class Film:
             start: seconds; decoding begins at the last entry point of the film before it, if the film
                 can be entered there, else at its beginning. The first frame that comes is never later.
         """
-        passed: tuple[VideoFrame, Fraction] | None = None
+        size = self._first.width, self._first.height
+        shown: FilmFrame | None = None
         for picture, time in self._from(start):
-            time -= self._origin
-            if passed is not None and time > start:
-                yield FilmFrame(passed[0], passed[1], self._reformatter)
-                passed = None
-            if time > start:
-                yield FilmFrame(picture, time, self._reformatter)
-            else:
-                passed = picture, time
-        if passed is not None:
-            yield FilmFrame(passed[0], passed[1], self._reformatter)
+            frame = FilmFrame(picture, time - self._origin, self._reformatter, size)
+            if shown is not None and frame.time > start:
+                yield shown
+            shown = frame
+        if shown is not None:
+            yield shown
 
     def _from(self, start: float) -> Iterator[tuple[VideoFrame, Fraction]]:
         """Frames from an entry point at or before ``start``; times still count from the file's own zero."""
@@ -180,8 +181,11 @@ class Film:
         """Go to the last entry point before ``time``; False where the film cannot be entered there."""
         import av
 
-        if self._first.pts is None or not self._stream.time_base:
+        unsure = self._clock_source != "pts" or self._container.format.name in _WITHOUT_INDEX
+        if unsure or not self._stream.time_base:
             return False
+        if not self._stream.codec_context.has_b_frames:  # pictures may be stored before others that are shown earlier
+            time -= _LOOKAHEAD / nominal_rate(self._stream)
         self._from_beginning = None
         try:
             self._container.seek(int(time / self._stream.time_base), stream=self._stream, backward=True)
@@ -195,6 +199,7 @@ class Film:
         pictures = self._in_display_order()
         window = list(islice(pictures, _LOOKAHEAD))
         clock = Clock(window, rate)
+        self._clock_source = self._clock_source or clock.source
         end = None
         for picture in chain(window, pictures):
             end = clock.time(picture)
@@ -202,7 +207,7 @@ class Film:
         if clock.jumped:
             self._warn("its timestamps jump back; its frames are shown one after the other")
         if end is not None:
-            self._check_end(float(end - self._origin + 1 / rate))
+            self._check_end(float(clock.end - self._origin))
 
     def _in_display_order(self) -> Iterator[VideoFrame]:
         """Pictures in the order in which they are shown.
@@ -327,8 +332,10 @@ class FrameFolder:
 
 def image_files(folder: Path) -> list[Path]:
     """Images of a folder, ``frame_9.jpg`` before ``frame_10.jpg``."""
-    images = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
-    return sorted(images, key=lambda path: [int(part) if part.isdigit() else part for part in _split(path.name)])
+    images = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "."]
+    return sorted(
+        images, key=lambda path: [int(part) if place % 2 else part for place, part in enumerate(_split(path.name))]
+    )
 
 
 def _split(name: str) -> list[str]:

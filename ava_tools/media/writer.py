@@ -28,7 +28,12 @@ class FilmWriter:
         unit = like.time_base
         self._unit = unit if 0 < unit.denominator <= _FINEST_TIME_BASE else Fraction(1, 90_000)
         self._pad = like.height % 2, like.width % 2
-        self._container = av.open(str(path), "w", format="mp4", options={"movflags": "hybrid_fragmented"})
+        self._container = av.open(
+            str(path),
+            "w",
+            format="mp4",
+            options={"movflags": "hybrid_fragmented+negative_cts_offsets", "flush_packets": "1"},
+        )
         self._stream = self._container.add_stream(
             "libx264", rate=like.rate, options={"preset": "veryfast", "crf": "21"}
         )

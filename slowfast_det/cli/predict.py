@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -91,6 +94,7 @@ def predict(
     detector = _detector(loaded, boxes, persons, device, precision)
     out.mkdir(parents=True, exist_ok=True)
     job = _Job(
+        films,
         detector,
         Span(every, start, end, time_origin),
         Selection(min_score, top, columns),
@@ -103,34 +107,26 @@ def predict(
     return 1 if failed or problems else 0
 
 
+@dataclass(frozen=True)
 class _Job:
     """What is the same for all films of one call."""
 
-    def __init__(
-        self,
-        detector: ActionDetector,
-        span: Span,
-        selection: Selection,
-        out: Path,
-        formats: tuple[str, ...],
-        overwrite: bool,
-        frame_rate: float,
-    ) -> None:
-        self._detector = detector
-        self._span = span
-        self._selection = selection
-        self._out = out
-        self._formats = formats
-        self._overwrite = overwrite
-        self._frame_rate = frame_rate
-        self._written: set[str] = set()
+    films: Sequence[Path]
+    detector: ActionDetector
+    span: Span
+    selection: Selection
+    out: Path
+    formats: Sequence[str]
+    overwrite: bool
+    frame_rate: float
+    written: set[str] = field(default_factory=set)
 
     def predict(self, film: Path) -> bool:
         """Predict one film; a failure is told in one sentence and does not stop the others."""
         from ava_tools.errors import InputError
 
         try:
-            with self._detector.stream(film, self._span, self._frame_rate) as run:
+            with self.detector.stream(film, self.span, self.frame_rate) as run:
                 self._write(film, run)
         except (InputError, OSError) as problem:
             console.print(f"error: {problem}")
@@ -142,11 +138,12 @@ class _Job:
         from slowfast_det.cli.outputs import claim_names
         from slowfast_det.cli.progress import KeyframeProgress
 
-        paths = claim_names(self._out, run.info.name, self._formats, self._overwrite, self._written)
-        files = [self._open(path, film) for path in paths]
-        complete = False
+        paths = claim_names(self.out, run.info.name, self.formats, self.overwrite, self.written, self.films)
         progress = KeyframeProgress(run)
+        complete = False
+        files: list[ResultFile] = []
         try:
+            files += [self._open(path, film) for path in paths]
             with progress:
                 for keyframe in run:
                     for file in files:
@@ -154,21 +151,23 @@ class _Job:
                     progress.advance(keyframe)
             complete = True
         finally:
-            for file in files:
-                file.close(complete)
-            console.print(progress.summary(complete))
-            for path in paths:
-                print(path, flush=True)
+            with ExitStack() as closing:  # closes all, even if one fails
+                for path in reversed(paths):
+                    closing.callback(print, path, flush=True)
+                closing.callback(lambda: console.print(progress.summary(complete)))
+                for file in files:
+                    closing.callback(file.close, complete)
 
     def _open(self, path: Path, film: Path) -> ResultFile:
         from slowfast_det.result_files import AnnotatedFilm, CsvFile, JsonlFile
 
         if path.suffix == ".csv":
-            return CsvFile(path, self._selection, self._span.time_origin)
+            return CsvFile(path, self.selection, self.span.time_origin)
         if path.suffix == ".jsonl":
-            return JsonlFile(path, self._selection)
-        span = self._span
-        return AnnotatedFilm(path, film, self._selection, start=span.start, end=span.end, frame_rate=self._frame_rate)
+            return JsonlFile(path, self.selection)
+        return AnnotatedFilm(
+            path, film, self.selection, start=self.span.start, end=self.span.end, frame_rate=self.frame_rate
+        )
 
 
 def _load(model: str | None, config: str | None) -> Model:

@@ -38,7 +38,7 @@ def number_of_picture(picture: np.ndarray) -> int:
     upper = [grey[height // 4, x - 1 : x + 2].mean() > 125 for x in centres]
     lower = [grey[3 * height // 4, x - 1 : x + 2].mean() < 125 for x in centres]
     assert upper == lower, "the picture is torn"
-    return sum(bit << place for place, bit in enumerate(upper))
+    return sum(1 << place for place, bit in enumerate(upper) if bit)
 
 
 def evenly(count: int, rate: Fraction | int) -> list[Fraction]:
@@ -74,7 +74,8 @@ class FilmMaker:
     ) -> Path:
         """Write picture i at ``times[i]``; ``extra`` adds streams: audio, small (video), cover (picture)."""
         path = self.folder / name
-        numbers = range(count) if numbers is None else numbers
+        if numbers is None:
+            numbers = range(count if times is None else len(times))
         times = evenly(len(numbers), rate) if times is None else times
         with av.open(str(path), "w", format=format, options=container or {}) as film:
             others = [_OTHERS[kind](film) for kind in extra if kind != "cover"]
