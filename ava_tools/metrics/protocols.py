@@ -28,6 +28,7 @@ class Protocol:
         empty_frames: frames that the truth names without a scored box are kept, else ignored.
         silent_actions: an action with truth and no detection counts as 0, else it leaves the mean.
         excluded_truth: truth on excluded frames still counts as truth to be found.
+        drop_empty_boxes: detections without area are dropped, else they are false positives.
         single_precision: boxes and scores are float32.
     """
 
@@ -38,6 +39,7 @@ class Protocol:
     empty_frames: bool = True
     silent_actions: bool = True
     excluded_truth: bool = False
+    drop_empty_boxes: bool = True
     single_precision: bool = False
 
 
@@ -45,6 +47,11 @@ PROTOCOLS: dict[ProtocolName, Protocol] = {
     "activitynet": Protocol("activitynet", cap=50),
     "pyslowfast": Protocol("pyslowfast", matched_by_score=False, unnamed_frames=True),
     "mmaction2": Protocol(
-        "mmaction2", empty_frames=False, silent_actions=False, excluded_truth=True, single_precision=True
+        "mmaction2",
+        empty_frames=False,
+        silent_actions=False,
+        excluded_truth=True,
+        drop_empty_boxes=False,
+        single_precision=True,
     ),
 }

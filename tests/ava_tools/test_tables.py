@@ -143,7 +143,11 @@ SHAPE = "video,timestamp,x1,y1,x2,y2[,label][,score] is expected"
             id="inverted_x",
         ),
         pytest.param("a,1,0,0.6,1,0.4\n", "line 1: the box 0,0.6,1,0.4 is inverted", id="inverted_y"),
-        pytest.param(b"\xff\xfe\x00\x01", ": is neither text nor a pickle; a csv or a proposals pickle", id="binary"),
+        pytest.param(
+            b"\xff\xfe\x00\x01",
+            ": is no text; a csv of video,timestamp,x1,y1,x2,y2[,label][,score] is expected",
+            id="binary",
+        ),
     ],
 )
 def test_a_mistake_in_a_csv_is_named(boxes_file, content, sentence):
@@ -226,30 +230,33 @@ def test_proposals_of_many_shapes(boxes_file, protocol, content, count):
     assert all(table[column].dtype == np.float64 for column in COLUMNS[1:])
 
 
-EXPECTED = "a key 'video,timestamp' and float[K, 4 or 5] are expected"
+EXPECTED = "float[K, 4 or 5] is expected"
+KEY = "'video,timestamp' with a number of seconds is expected"
 
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
         pytest.param([1, 2], "holds a list; a dict 'video,timestamp' -> boxes is expected", id="list"),
-        pytest.param({"a": np.zeros((1, 4))}, f"entry 'a' holds float64 of shape [1, 4]; {EXPECTED}", id="no_comma"),
-        pytest.param({3: np.zeros((1, 4))}, f"entry 3 holds float64 of shape [1, 4]; {EXPECTED}", id="number_as_key"),
-        pytest.param(
-            {("a", 1): np.zeros((1, 4))}, f"entry ('a', 1) holds float64 of shape [1, 4]; {EXPECTED}", id="pair_as_key"
-        ),
+        pytest.param({"a": np.zeros((1, 4))}, f"has an entry 'a'; {KEY}", id="no_comma"),
+        pytest.param({3: np.zeros((1, 4))}, f"has an entry 3; {KEY}", id="number_as_key"),
+        pytest.param({("a", 1): np.zeros((1, 4))}, f"has an entry ('a', 1); {KEY}", id="pair_as_key"),
         pytest.param({"a,1": np.zeros((1, 6))}, f"entry 'a,1' holds float64 of shape [1, 6]; {EXPECTED}", id="six"),
         pytest.param({"a,1": np.zeros(4)}, f"entry 'a,1' holds float64 of shape [4]; {EXPECTED}", id="flat"),
         pytest.param({"a,1": [["x"] * 4]}, f"entry 'a,1' holds <U1 of shape [1, 4]; {EXPECTED}", id="text"),
         pytest.param({"a,1": None}, f"entry 'a,1' holds object of shape []; {EXPECTED}", id="none"),
-        pytest.param({"a,x": np.zeros((1, 4))}, "entry 'a,x' has no number of seconds after its comma", id="seconds"),
+        pytest.param({"a,x": np.zeros((1, 4))}, f"has an entry 'a,x'; {KEY}", id="seconds"),
         pytest.param(
             {"a,1": np.array([[0, 0, 1, 1.0]]), "a,2": np.array([[0, 0, 400, 300.0]])},
-            "box 2: the box 0,0,400,300 leaves the frame; x1,y1,x2,y2 from 0 to 1 are expected; these look like pixels",
+            "entry 'a,0002': the box 0,0,400,300 leaves the frame; x1,y1,x2,y2 from 0 to 1 are expected; these",
             id="pixels",
         ),
-        pytest.param({"a,1": np.array([[0.5, 0, 0.1, 1]])}, "box 1: the box 0.5,0,0.1,1 is inverted", id="inverted"),
-        pytest.param({"a,1": np.array([[0, 0, np.nan, 1]])}, "box 1: the box 0,0,nan,1 leaves the frame", id="nan"),
+        pytest.param(
+            {"a,1": np.array([[0.5, 0, 0.1, 1]])}, "entry 'a,0001': the box 0.5,0,0.1,1 is inverted", id="inverted"
+        ),
+        pytest.param(
+            {"a,1": np.array([[0, 0, np.nan, 1]])}, "entry 'a,0001': the box 0,0,nan,1 leaves the frame", id="nan"
+        ),
         pytest.param({"a,1": print}, "not a pickle of plain data (it asks for", id="program"),
     ],
 )

@@ -1,0 +1,130 @@
+"""Frame mAP under a protocol: which boxes count, how they match, what each action's precision is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ava_tools.boxes import area
+from ava_tools.metrics.average_precision import (
+    Floats,
+    Ints,
+    LabelledBoxes,
+    Matches,
+    average_precisions,
+    best_overlaps,
+    falling_scores,
+    true_positives,
+)
+from ava_tools.metrics.protocols import Protocol
+
+
+@dataclass(frozen=True)
+class FrameEvaluation:
+    """Truth and detections that count, matched.
+
+    Attributes:
+        truth: the boxes to be found.
+        detections: those that count, in the order in which frames first appear and rows stand.
+        truth_counts: ``int64[N]`` truth boxes of each action.
+        detection_counts: ``int64[N]`` detections of each action.
+        matches: of each detection with truth of its frame and action.
+        matching_order: rows of the detections in the order in which they take truth boxes.
+        ranking: rows grouped by action, within each by falling score.
+        silent_actions: whether an action without detections counts as 0, else it has no AP.
+    """
+
+    truth: LabelledBoxes
+    detections: LabelledBoxes
+    truth_counts: Ints
+    detection_counts: Ints
+    matches: Matches
+    matching_order: Ints
+    ranking: Ints
+    silent_actions: bool
+
+    def true_positives(self, threshold: float = 0.5) -> NDArray[np.bool_]:
+        """``bool[K]``: the detections that found a truth box."""
+        return true_positives(self.matches, self.matching_order, threshold)
+
+    def ap(self, threshold: float = 0.5) -> Floats:
+        """``float64[N]`` average precision of each action; NaN where it has none."""
+        positive = self.true_positives(threshold)
+        result = average_precisions(positive, self.detections.action, self.ranking, self.truth_counts)
+        if not self.silent_actions:
+            result[self.detection_counts == 0] = np.nan
+        return result
+
+
+def evaluate_frames(
+    truth: LabelledBoxes,
+    detections: LabelledBoxes,
+    num_actions: int,
+    protocol: Protocol,
+    *,
+    named_frames: Ints,
+    excluded_frames: Ints,
+) -> FrameEvaluation:
+    """Apply a protocol and match.
+
+    Args:
+        truth: boxes with scored actions, columns 0 to N - 1.
+        detections: likewise, in the order of the file; a frame's code rises with its first appearance.
+        num_actions: N.
+        protocol: which of the peers' ways.
+        named_frames: frames that the truth file names, with boxes or without.
+        excluded_frames: frames that are left out.
+    """
+    if protocol.single_precision:
+        truth, detections = _single(truth), _single(detections)
+    counted = truth if protocol.excluded_truth else truth.take(~np.isin(truth.frame, excluded_frames))
+    truth_counts = np.bincount(counted.action, minlength=num_actions)
+    truth = truth.take(~np.isin(truth.frame, excluded_frames))
+    kept = ~np.isin(detections.frame, excluded_frames)
+    if not protocol.unnamed_frames:
+        kept &= np.isin(detections.frame, named_frames if protocol.empty_frames else truth.frame)
+    detections = detections.take(kept)
+    by_frame = np.argsort(detections.frame, kind="stable")  # frames as they first appear, rows as they stand
+    detections = detections.take(by_frame)
+    if protocol.cap is not None:
+        detections = detections.take(best_of_each_frame(detections, protocol.cap))
+    if protocol.drop_empty_boxes:
+        detections = detections.take(area(detections.boxes) > 0)
+    group = detections.frame * num_actions + detections.action
+    matches = best_overlaps(truth.boxes, truth.frame * num_actions + truth.action, detections.boxes, group)
+    order = np.argsort(-detections.score, kind="stable") if protocol.matched_by_score else np.arange(len(detections))
+    return FrameEvaluation(
+        truth=truth,
+        detections=detections,
+        truth_counts=truth_counts,
+        detection_counts=np.bincount(detections.action, minlength=num_actions),
+        matches=matches,
+        matching_order=order,
+        ranking=falling_scores(detections.score, detections.action),
+        silent_actions=protocol.silent_actions,
+    )
+
+
+def best_of_each_frame(detections: LabelledBoxes, cap: int) -> NDArray[np.bool_]:
+    """Mask of the ``cap`` best-scored boxes of each frame; of equal ones those that stand first.
+
+    Frames must stand together.
+    """
+    by_score = np.lexsort((-detections.score, detections.frame))  # stable: equal scores keep their order
+    frames = detections.frame[by_score]
+    starts = np.flatnonzero(np.concatenate([[True], frames[1:] != frames[:-1]])) if len(frames) else np.zeros(0, int)
+    place = np.arange(len(frames)) - np.repeat(starts, np.diff(np.append(starts, len(frames))))
+    kept = np.zeros(len(frames), dtype=bool)
+    kept[by_score[place < cap]] = True
+    return kept
+
+
+def _single(boxes: LabelledBoxes) -> LabelledBoxes:
+    return LabelledBoxes(
+        boxes.frame,
+        boxes.action,
+        boxes.boxes.astype(np.float32).astype(np.float64),
+        boxes.score.astype(np.float32).astype(np.float64),
+    )
