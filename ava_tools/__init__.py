@@ -1,6 +1,43 @@
-"""AVA's files, films and metric; numpy and pandas, never torch."""
+"""AVA's files, films and metric; numpy and pandas, never torch.
+
+Names are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from ava_tools.errors import InputError
 from ava_tools.labels import Action, Labels, ava_labels
 
-__all__ = ["Action", "InputError", "Labels", "ava_labels"]
+if TYPE_CHECKING:
+    from ava_tools.evaluation import Report, evaluate
+    from ava_tools.tables import read_detections, read_key_frames, read_person_boxes, read_truth
+
+_HOMES = {
+    "Report": "evaluation",
+    "evaluate": "evaluation",
+    "read_detections": "tables",
+    "read_key_frames": "tables",
+    "read_person_boxes": "tables",
+    "read_truth": "tables",
+}
+__all__ = [
+    "Action",
+    "InputError",
+    "Labels",
+    "Report",
+    "ava_labels",
+    "evaluate",
+    "read_detections",
+    "read_key_frames",
+    "read_person_boxes",
+    "read_truth",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -46,9 +46,74 @@ def read_person_boxes(path: str | Path) -> pd.DataFrame:
     else:
         table = read_rows(data, str(path), _PERSON_BOXES)
     _check_boxes(table, str(path))
-    table["timestamp"] = table["timestamp"].round(_TIMESTAMP_DECIMALS)
-    once = table.drop_duplicates([*KEY, *COORDINATES], ignore_index=True)
+    once = _with_rounded_time(table).drop_duplicates([*KEY, *COORDINATES], ignore_index=True)
     return once[[*KEY, *COORDINATES, "score"]]
+
+
+def read_truth(path: str | Path) -> pd.DataFrame:
+    """Annotated actions: AVA's csv ``video,timestamp,x1,y1,x2,y2,action_id[,person]``, or PySlowFast's dump.
+
+    A row of two columns names a key frame with nobody in it; its other columns are NaN.
+
+    Returns:
+        Columns video, timestamp, x1 y1 x2 y2, action_id, person; the index is the line of the file.
+
+    Raises:
+        InputError: it names file, line, value and what is allowed.
+    """
+    return _labelled_boxes(path, RowFormat([*KEY, *COORDINATES, "action_id", "person"], optional=1, frame_rows=True))
+
+
+def read_detections(path: str | Path) -> pd.DataFrame:
+    """Scored actions: AVA's csv ``video,timestamp,x1,y1,x2,y2,action_id,score``.
+
+    Returns:
+        Columns video, timestamp, x1 y1 x2 y2, action_id, score; the index is the line of the file. Rows of
+        two columns, which name a frame without detections, are left out.
+
+    Raises:
+        InputError: it names file, line, value and what is allowed.
+    """
+    table = _labelled_boxes(path, RowFormat([*KEY, *COORDINATES, "action_id", "score"], frame_rows=True))
+    return table[table["action_id"].notna()]
+
+
+def read_key_frames(path: str | Path) -> pd.DataFrame:
+    """Key frames, such as AVA's excluded ones: ``video,timestamp``; the file may be empty.
+
+    Raises:
+        InputError: it names file, line, value and what is allowed.
+    """
+    table = read_rows(_read_bytes(path), str(path), RowFormat(KEY))
+    return _with_rounded_time(table)
+
+
+def read_timestamps(path: str | Path) -> list[float]:
+    """Timestamps that count in every film, one a line: AVA's included timestamps."""
+    texts = _read_bytes(path).decode("utf-8-sig", errors="replace").split("\n")
+    seconds = []
+    for line, text in enumerate(texts, start=1):
+        try:
+            seconds += [round(float(text), _TIMESTAMP_DECIMALS)] if text.strip() else []
+        except ValueError:
+            raise InputError(f"{path}, line {line}: is {text.strip()!r}; a number of seconds is expected") from None
+    return seconds
+
+
+def _labelled_boxes(path: str | Path, row_format: RowFormat) -> pd.DataFrame:
+    table = read_rows(_read_bytes(path), str(path), row_format)
+    boxes = table[table["action_id"].notna()]
+    _check_boxes(boxes, str(path))
+    ids = boxes["action_id"].to_numpy(dtype=float)
+    broken = np.flatnonzero((ids != np.floor(ids)) | (ids < 0))
+    if len(broken):
+        line, found = boxes.index[broken[0]], ids[broken[0]]
+        raise InputError(f"{path}, line {line}: action_id is {found:g}; a whole number is expected")
+    return _with_rounded_time(table)
+
+
+def _with_rounded_time(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(timestamp=table["timestamp"].round(_TIMESTAMP_DECIMALS))
 
 
 def format_timestamp(seconds: float) -> str:

@@ -1,1 +1,1 @@
-"""The metrics: arrays in, numbers out. Files and names are known one floor up, in `ava_tools.evaluate`."""
+"""The metrics: arrays in, numbers out. Files and names are known one floor up, in `ava_tools.evaluation`."""

@@ -1,0 +1,170 @@
+"""Frame mAP of a detection file against a truth file: tables and a protocol in, a report out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ava_tools.errors import InputError
+from ava_tools.labels import Labels, ava_labels
+from ava_tools.metrics.average_precision import Ints, LabelledBoxes
+from ava_tools.metrics.frame_map import FrameEvaluation, evaluate_frames
+from ava_tools.metrics.protocols import PROTOCOLS, Protocol, ProtocolName
+from ava_tools.tables import COORDINATES, read_detections, read_key_frames, read_truth
+
+_MICRO = 1_000_000
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an evaluation found.
+
+    Attributes:
+        protocol: the id that belongs to the number.
+        labels: the actions that are scored.
+        evaluation: truth and detections that count, matched.
+        notes: one sentence for everything that was left out, and how much of it.
+    """
+
+    protocol: Protocol
+    labels: Labels
+    evaluation: FrameEvaluation
+    notes: tuple[str, ...]
+
+    @cached_property
+    def per_action(self) -> pd.DataFrame:
+        """Indexed by action id: name, ap (NaN where there is no truth), truth, detections."""
+        return pd.DataFrame(
+            {
+                "name": self.labels.names,
+                "ap": self.evaluation.ap(),
+                "truth": self.evaluation.truth_counts,
+                "detections": self.evaluation.detection_counts,
+            },
+            index=pd.Index(self.labels.ids, name="action_id"),
+        )
+
+    @cached_property
+    def mean_ap(self) -> float:
+        """Mean over the actions that have an AP; NaN if none has."""
+        return _mean(self.per_action["ap"].to_numpy(dtype=float))
+
+
+def evaluate(
+    truth: str | Path | pd.DataFrame,
+    detections: str | Path | pd.DataFrame,
+    labels: Labels | None = None,
+    excluded: str | Path | pd.DataFrame | None = None,
+    protocol: ProtocolName = "activitynet",
+) -> Report:
+    """Compute frame mAP at IoU 0.5.
+
+    Args:
+        truth: AVA's csv, or a table as `read_truth` gives it.
+        detections: AVA's csv, or a table as `read_detections` gives it.
+        labels: the actions; those that are scored count. None: AVA's 80, of which 60 are scored.
+        excluded: key frames that do not count.
+        protocol: ``activitynet`` (the official code), ``pyslowfast`` or ``mmaction2``.
+
+    Raises:
+        InputError: a file is wrong, or names an action that the labels do not have.
+    """
+    if protocol not in PROTOCOLS:
+        raise InputError(f"the protocol is {protocol!r}; one of {', '.join(PROTOCOLS)} is expected")
+    vocabulary = labels or ava_labels()
+    scored = Labels(tuple(action for action in vocabulary if action.scored))
+    truth_table = truth if isinstance(truth, pd.DataFrame) else read_truth(truth)
+    found_table = detections if isinstance(detections, pd.DataFrame) else read_detections(detections)
+    excluded_table = excluded if isinstance(excluded, pd.DataFrame) or excluded is None else read_key_frames(excluded)
+
+    tables = [found_table, truth_table] + ([excluded_table] if excluded_table is not None else [])
+    found_frames, truth_frames, *rest = _frame_codes(tables)
+    columns = _columns_of(vocabulary, scored)
+    notes: list[str] = []
+    truth_boxes = _labelled(truth_table, truth_frames, columns, _name(truth, "the truth"), notes, scores=False)
+    found_boxes = _labelled(found_table, found_frames, columns, _name(detections, "the detections"), notes)
+    excluded_frames = rest[0] if rest else np.zeros(0, dtype=np.int64)
+    rules = PROTOCOLS[protocol]
+    evaluation = evaluate_frames(
+        truth_boxes,
+        found_boxes,
+        len(scored),
+        rules,
+        named_frames=np.unique(truth_frames),
+        excluded_frames=np.unique(excluded_frames),
+    )
+    notes += _notes_on_frames(found_boxes, truth_frames, excluded_frames, rules)
+    return Report(rules, scored, evaluation, tuple(notes))
+
+
+def _frame_codes(tables: list[pd.DataFrame]) -> list[Ints]:
+    """A number for each key frame, the same in all tables, rising as frames first appear."""
+    videos, _ = pd.factorize(pd.concat([table["video"] for table in tables], ignore_index=True))
+    times = np.concatenate([table["timestamp"].to_numpy(dtype=float) for table in tables])
+    ticks, _ = pd.factorize(np.round(times * _MICRO).astype(np.int64))
+    frames, _ = pd.factorize(videos.astype(np.int64) * (ticks.max(initial=0) + 1) + ticks)
+    ends = np.cumsum([len(table) for table in tables])[:-1]
+    return [part.astype(np.int64) for part in np.split(frames, ends)]
+
+
+def _columns_of(vocabulary: Labels, scored: Labels) -> Mapping[int, int]:
+    """Column of each scored action id; -1 of those that are known but not scored."""
+    return dict.fromkeys(vocabulary.ids, -1) | {action.id: column for column, action in enumerate(scored)}
+
+
+def _labelled(
+    table: pd.DataFrame,
+    frames: Ints,
+    columns: Mapping[int, int],
+    name: str,
+    notes: list[str],
+    scores: bool = True,
+) -> LabelledBoxes:
+    """The rows that carry scored actions; the others are counted, unknown ids are an error."""
+    has_box = table["action_id"].notna().to_numpy()
+    table, frames = table[has_box], frames[has_box]
+    codes, ids = pd.factorize(table["action_id"].to_numpy(dtype=float))
+    unknown = [int(action_id) for action_id in ids if int(action_id) not in columns]
+    if unknown:
+        first = int(np.flatnonzero(codes == list(ids).index(unknown[0]))[0])
+        line = f", line {table.index[first]}" if table.index.name == "line" else ""
+        allowed = f"{min(columns)} to {max(columns)}"
+        raise InputError(f"{name}{line}: action_id {unknown[0]} is none of the {len(columns)} known, {allowed}")
+    column = np.array([columns[int(action_id)] for action_id in ids], dtype=np.int64)[codes]
+    unscored = column < 0
+    if unscored.any():
+        left_out = sorted({int(action_id) for action_id in ids if columns[int(action_id)] < 0})
+        shown = ", ".join(map(str, left_out))
+        notes.append(f"{name}: {unscored.sum():,} rows of actions that are not scored ({shown}) are left out")
+    kept = ~unscored
+    score = table["score"].to_numpy(dtype=float) if scores else np.ones(len(table))
+    boxes = table[COORDINATES].to_numpy(dtype=float)
+    return LabelledBoxes(frames[kept], column[kept], boxes[kept], score[kept])
+
+
+def _notes_on_frames(found: LabelledBoxes, truth_frames: Ints, excluded: Ints, rules: Protocol) -> list[str]:
+    notes = []
+    on_excluded = np.isin(found.frame, excluded)
+    if on_excluded.any():
+        notes.append(f"{on_excluded.sum():,} detections on excluded key frames are left out")
+    unnamed = ~np.isin(found.frame, truth_frames) & ~on_excluded
+    if unnamed.any():
+        count = len(np.unique(found.frame[unnamed]))
+        fate = "count as false" if rules.unnamed_frames else "are ignored"
+        notes.append(f"{unnamed.sum():,} detections on {count:,} key frames that the truth never names {fate}")
+    return notes
+
+
+def _name(source: str | Path | pd.DataFrame, otherwise: str) -> str:
+    return otherwise if isinstance(source, pd.DataFrame) else str(source)
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
