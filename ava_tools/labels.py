@@ -7,6 +7,7 @@ CC BY 4.0, research.google.com/ava).
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -60,28 +61,36 @@ class Labels:
         """Name of each output column."""
         return tuple(action.name for action in self.actions)
 
+    @cached_property
+    def display_names(self) -> tuple[str, ...]:
+        """Names without their explanations in brackets, where that leaves them distinct."""
+        shared = Counter(short_name(name) for name in self.names)
+        return tuple(short_name(name) if shared[short_name(name)] == 1 else name for name in self.names)
+
     def columns(self, wanted: Iterable[str]) -> tuple[int, ...]:
         """Output columns of actions given by name or by id.
 
-        A name counts as a whole, without regard to case, or up to AVA's explanation in brackets
-        (``talk to``).
+        A name counts as a whole, without regard to case, or up to AVA's explanation in brackets: ``talk
+        to`` is one action, ``watch`` both of AVA's.
 
         Raises:
             InputError: an action is not in the list; close names are offered.
         """
-        by_name: dict[str, int] = {}
+        whole: dict[str, list[int]] = {}
+        short: dict[str, list[int]] = {}
         for column, action in enumerate(self.actions):
-            by_name.setdefault(short_name(action.name).lower(), column)
-            by_name[str(action.id)] = column
-        by_name |= {name.lower(): column for column, name in enumerate(self.names)}
-        columns = []
+            whole.setdefault(action.name.lower(), []).append(column)
+            whole.setdefault(str(action.id), []).append(column)
+            short.setdefault(short_name(action.name).lower(), []).append(column)
+        by_name = short | whole
+        columns: dict[int, None] = {}
         for name in wanted:
             asked = name.strip().lower()
             if asked not in by_name:
                 close = get_close_matches(asked, by_name, n=3)
                 hint = f"; did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
                 raise InputError(f"{name!r} is none of the model's {len(self)} actions{hint}")
-            columns.append(by_name[asked])
+            columns |= dict.fromkeys(by_name[asked])
         return tuple(columns)
 
 

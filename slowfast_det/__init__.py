@@ -8,13 +8,16 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ava_tools.errors import InputError
+
 if TYPE_CHECKING:
     from slowfast_det.checkpoints.model import Model, load_model, load_network
     from slowfast_det.keyframe import Keyframe
     from slowfast_det.persons.precomputed import PrecomputedBoxes
     from slowfast_det.persons.torchvision_rcnn import load_person_detector
-    from slowfast_det.pipeline import ActionDetector, Span
+    from slowfast_det.pipeline import ActionDetector
     from slowfast_det.results import FilmResult
+    from slowfast_det.span import Span
 
 _HOMES = {
     "ActionDetector": "pipeline",
@@ -22,7 +25,7 @@ _HOMES = {
     "Keyframe": "keyframe",
     "Model": "checkpoints.model",
     "PrecomputedBoxes": "persons.precomputed",
-    "Span": "pipeline",
+    "Span": "span",
     "load_model": "checkpoints.model",
     "load_network": "checkpoints.model",
     "load_person_detector": "persons.torchvision_rcnn",
@@ -30,6 +33,7 @@ _HOMES = {
 __all__ = [
     "ActionDetector",
     "FilmResult",
+    "InputError",
     "Keyframe",
     "Model",
     "PrecomputedBoxes",
@@ -43,4 +47,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

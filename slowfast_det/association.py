@@ -28,15 +28,19 @@ class Association:
 
     def identify(self, boxes: Boxes, time: float) -> NDArray[np.int64]:
         """Identities ``int64[K]`` of unit boxes at ``time`` (seconds, rising from call to call)."""
+        remembered = time - self._seen <= _MEMORY
+        self._boxes, self._persons = self._boxes[remembered], self._persons[remembered]
+        self._seen = self._seen[remembered]
         overlap = pairwise_iou(enlarged(boxes, _MARGIN), enlarged(self._boxes, _MARGIN))
+        overlap[overlap < _LEAST_OVERLAP] = 0  # no match at all: it must not buy another pair a worse one
         persons = np.zeros(len(boxes), dtype=np.int64)
         for row, column in zip(*linear_sum_assignment(overlap, maximize=True), strict=True):
-            if overlap[row, column] >= _LEAST_OVERLAP:
+            if overlap[row, column] > 0:
                 persons[row] = self._persons[column]
         new = persons == 0
         persons[new] = self._count + 1 + np.arange(new.sum())
         self._count += int(new.sum())
-        kept = (time - self._seen <= _MEMORY) & ~np.isin(self._persons, persons)
+        kept = ~np.isin(self._persons, persons)
         self._boxes = np.concatenate([self._boxes[kept], boxes])
         self._persons = np.concatenate([self._persons[kept], persons])
         self._seen = np.concatenate([self._seen[kept], np.full(len(boxes), time)])

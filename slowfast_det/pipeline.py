@@ -6,8 +6,7 @@ import logging
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import Self
@@ -30,49 +29,12 @@ from slowfast_det.persons.protocol import PersonDetector
 from slowfast_det.persons.torchvision_rcnn import load_person_detector
 from slowfast_det.results import FilmResult, Timings
 from slowfast_det.scoring import Precision, score_persons
+from slowfast_det.span import Span
 
 log = logging.getLogger(__name__)
 
 FoundPersons = tuple[Boxes, NDArray[np.float64]]
 """Persons of a key frame: unit boxes ``[K, 4]`` and their scores ``[K]``."""
-
-
-@dataclass(frozen=True)
-class Span:
-    """Which moments of a film are looked at, in seconds from its start.
-
-    Attributes:
-        every: distance of key frames, where persons are detected.
-        start, end: both included; None: to the end of the film.
-        time_origin: timestamp of the film's start in the files of boxes and results: 900 for AVA's films.
-    """
-
-    every: float = 1.0
-    start: float = 0.0
-    end: float | None = None
-    time_origin: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name, value in (("every", self.every), ("start", self.start), ("time_origin", self.time_origin)):
-            if not math.isfinite(value):
-                raise InputError(f"{name} is {value}; a number of seconds is expected")
-        if self.every <= 0:
-            raise InputError(f"every is {self.every:g}; a number of seconds above 0 is expected")
-        if self.start < 0:
-            raise InputError(f"start is {self.start:g}; seconds from the start of the film, 0 or more, are expected")
-        if self.end is not None and not self.end >= self.start:
-            raise InputError(f"end is {self.end:g}, before start at {self.start:g}")
-
-    def __contains__(self, time: float) -> bool:
-        return self.start <= time and (self.end is None or time <= self.end)
-
-    def moments(self) -> Iterator[float]:
-        """start, start + every, ...; endless without an end."""
-        for number in count():
-            time = round(self.start + number * self.every, 9)
-            if time not in self:
-                return
-            yield time
 
 
 class ActionDetector:
@@ -110,7 +72,7 @@ class ActionDetector:
     def __call__(self, source: str | Path, span: Span = Span(), frame_rate: float = 30.0) -> FilmResult:
         """Predict a whole film; for the arguments see `stream`."""
         run = self.stream(source, span, frame_rate)
-        return FilmResult(Path(source), tuple(run), run.timings)
+        return FilmResult(Path(source), tuple(run), span, frame_rate, run.timings)
 
     def stream(self, source: str | Path, span: Span = Span(), frame_rate: float = 30.0) -> FilmRun:
         """Predict a film key frame by key frame.
@@ -188,6 +150,10 @@ class FilmRun(Iterator[Keyframe]):
             yield clip
         if self._given is not None:
             self._report_outside(list(self._given)[seen:], "end")
+        elif not seen:
+            log.warning(
+                "%s: ends before second %g, where the key frames should begin", self.info.path, self._span.start
+            )
 
     def _watched(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """Note how far the film has been seen: it may end before it says."""
@@ -226,7 +192,7 @@ class FilmRun(Iterator[Keyframe]):
             others = given.films
             known = f"it has {', '.join(others[:5])}{', ...' if len(others) > 5 else ''}" if others else "it is empty"
             log.warning("%s: has no boxes of the film %r; %s", given.name, self.info.name, known)
-        by_time = {timestamp - self._span.time_origin: persons for timestamp, persons in of_film.items()}
+        by_time = {round(timestamp - self._span.time_origin, 6): persons for timestamp, persons in of_film.items()}
         self._report_outside([time for time in by_time if time < 0], "start")
         return {time: persons for time, persons in by_time.items() if time >= 0 and time in self._span}
 
@@ -243,8 +209,10 @@ class FilmRun(Iterator[Keyframe]):
     def _count(self) -> int | None:
         if self._given is not None:
             return len(self._given)
-        ends = [end for end in (self.info.duration, self._span.end) if end is not None]
-        return max(0, math.ceil((min(ends) - self._span.start) / self._span.every)) if ends else None
+        span, duration = self._span, self.info.duration
+        if span.end is not None and (duration is None or span.end < duration):
+            return math.floor(round((span.end - span.start) / span.every, 9)) + 1
+        return None if duration is None else max(0, math.ceil(round((duration - span.start) / span.every, 9)))
 
     def close(self) -> None:
         """Let go of the film before its end."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,13 +14,15 @@ import numpy as np
 from ava_tools.atomic import replacing
 from ava_tools.boxes import to_pixels
 from ava_tools.errors import InputError
-from ava_tools.labels import short_name
 from ava_tools.media.draw import BoxPainter
 from ava_tools.media.reader import Frame, open_film
 from ava_tools.media.writer import FilmWriter
 from ava_tools.tables import format_timestamp
 from slowfast_det.keyframe import Keyframe, Selection
+from slowfast_det.span import Span
 
+SUFFIXES = ("csv", "jsonl", "mp4")
+_LONGEST_GLIDE = 2.0  # seconds; nobody looked at what lies between key frames farther apart
 _LINES = 3  # actions written on a person at most
 
 
@@ -81,8 +83,9 @@ class AnnotatedFilm:
     """The film itself with boxes and actions drawn, at its own size, rate and duration.
 
     It follows the prediction: at each key frame the film up to it is read again, drawn and written.
-    Between key frames the boxes of a person seen in both glide from one to the next; those of a person
-    seen in one of them stand still, half of the way. At most three actions are written on a person.
+    Between key frames at most 2 s apart the boxes of a person seen in both glide from one to the next;
+    other boxes stand still around their key frame, up to half of the way to the next one and up to 1 s.
+    At most three actions are written on a person.
     """
 
     def __init__(
@@ -120,17 +123,24 @@ class AnnotatedFilm:
         """Draw the rest of the film, if the prediction saw it all, and finish the mp4."""
         try:
             if complete:
-                self._draw_until(float("inf") if self._end is None else self._end, None)
+                self._draw_rest()
         finally:
             self._writer.close()
             self._film.close()
 
-    def _draw_until(self, time: float, following: Keyframe | None) -> None:
+    def _draw_until(self, time: float, following: Keyframe) -> None:
         while self._waiting is not None and self._waiting.time < time:
-            frame = self._waiting
-            image = self._draw(frame, following)
-            self._writer.write(image, frame.time - self._first)
-            self._waiting = next(self._frames, None)
+            self._draw_next(following)
+
+    def _draw_rest(self) -> None:
+        while self._waiting is not None and (self._end is None or self._waiting.time <= self._end):
+            self._draw_next(None)
+
+    def _draw_next(self, following: Keyframe | None) -> None:
+        assert self._waiting is not None
+        frame = self._waiting
+        self._writer.write(self._draw(frame, following), frame.time - self._first)
+        self._waiting = next(self._frames, None)
 
     def _draw(self, frame: Frame, following: Keyframe | None) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
         boxes, persons, texts = [], [], []
@@ -141,12 +151,12 @@ class AnnotatedFilm:
             distance = abs(time - keyframe.time)
             for number, person in enumerate(keyframe.persons):
                 elsewhere = [] if other is None else np.flatnonzero(other.persons == person).tolist()
-                if other is not None and elsewhere:
+                if other is not None and elsewhere and abs(other.time - keyframe.time) <= _LONGEST_GLIDE:
                     if keyframe is following:
                         continue  # drawn already, gliding
                     share = distance / max(other.time - keyframe.time, 1e-9)
                     box = (1 - share) * keyframe.boxes[number] + share * other.boxes[elsewhere[0]]
-                elif distance <= self._spacing / 2:
+                elif distance <= min(self._spacing, _LONGEST_GLIDE) / 2:
                     box = keyframe.boxes[number]
                 else:
                     continue
@@ -158,26 +168,38 @@ class AnnotatedFilm:
 
     def _text(self, keyframe: Keyframe, number: int) -> str:
         scores = keyframe.scores[number]
-        names = keyframe.labels.names
-        return "\n".join(f"{short_name(names[c])} {scores[c]:.2f}" for c in self._selection.of(scores))
+        names = keyframe.labels.display_names
+        return "\n".join(f"{names[column]} {scores[column]:.2f}" for column in self._selection.of(scores))
 
 
-SUFFIXES = ("csv", "jsonl", "mp4")
+def open_result(
+    path: Path, suffix: str, source: Path, selection: Selection, span: Span, frame_rate: float
+) -> ResultFile:
+    """Begin a result file of the kind that ``suffix`` names; see `SUFFIXES`."""
+    if suffix == "csv":
+        return CsvFile(path, selection, span.time_origin)
+    if suffix == "jsonl":
+        return JsonlFile(path, selection)
+    return AnnotatedFilm(path, source, selection, start=span.start, end=span.end, frame_rate=frame_rate)
 
 
-def save_keyframes(keyframes: Iterable[Keyframe], source: Path, path: Path, selection: Selection) -> None:
+def save_keyframes(
+    keyframes: Iterable[Keyframe], source: Path, path: Path, selection: Selection, span: Span, frame_rate: float
+) -> None:
     """Write the key frames of a film at once; see `FilmResult.save`."""
-    makers: dict[str, Callable[[Path], ResultFile]] = {
-        ".csv": lambda temporary: CsvFile(temporary, selection),
-        ".jsonl": lambda temporary: JsonlFile(temporary, selection),
-        ".mp4": lambda temporary: AnnotatedFilm(temporary, source, selection),
-    }
-    if path.suffix.lower() not in makers:
-        raise InputError(f"{path}: the suffix says how to save; {', '.join(makers)} are known")
+    suffix = path.suffix.lower().removeprefix(".")
+    if suffix not in SUFFIXES:
+        raise InputError(f"{path}: the suffix says how to save; .{', .'.join(SUFFIXES)} are known")
+    if path.exists() and source.exists() and path.samefile(source):
+        raise InputError(f"{path}: is the film itself; another name is expected")
     with replacing(path) as temporary:
-        file = makers[path.suffix.lower()](temporary)
-        for keyframe in keyframes:
-            file.write(keyframe)
+        file = open_result(temporary, suffix, source, selection, span, frame_rate)
+        try:
+            for keyframe in keyframes:
+                file.write(keyframe)
+        except BaseException:
+            file.close(complete=False)
+            raise
         file.close()
 
 

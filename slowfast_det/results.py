@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from slowfast_det.keyframe import EVERYTHING, Keyframe, Row, Selection
 from slowfast_det.result_files import save_keyframes
+from slowfast_det.span import Span
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,13 +24,19 @@ class Timings:
     actions: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FilmResult:
-    """All key frames of one film."""
+    """All key frames of one film, and how they were chosen: the span, and the images a second of a folder."""
 
     source: Path
     keyframes: Sequence[Keyframe]
+    span: Span = field(default_factory=Span)
+    frame_rate: float = 30.0
     timings: Timings = field(default_factory=Timings)
+
+    def __repr__(self) -> str:
+        persons = sum(len(keyframe.boxes) for keyframe in self.keyframes)
+        return f"FilmResult({str(self.source)!r}: {len(self):,} key frames, {persons:,} persons)"
 
     def __len__(self) -> int:
         return len(self.keyframes)
@@ -46,7 +53,7 @@ class FilmResult:
 
         The file appears under its name only when it is complete.
         """
-        save_keyframes(self.keyframes, self.source, Path(path), Selection(min_score, top))
+        save_keyframes(self.keyframes, self.source, Path(path), Selection(min_score, top), self.span, self.frame_rate)
 
 
 def as_table(keyframes: Iterable[Keyframe], selection: Selection = EVERYTHING) -> pd.DataFrame:

@@ -11,8 +11,10 @@ import logging
 import os
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 
 from cyclopts import App, CycloptsError
@@ -21,6 +23,7 @@ from rich.console import Console
 from ava_tools.errors import InputError
 
 console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+_debugging = False
 DEBUG_HELP = "Add `--debug` to see the traceback of a failure."
 
 
@@ -33,13 +36,33 @@ class _ConsoleHandler(logging.Handler):
         console.print(f"{record.levelname.lower()}: {record.getMessage()}")
 
 
+def installed_version() -> str:
+    """Version of the package, which holds both tools."""
+    try:
+        return version("slowfast-det")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def tell(problem: BaseException) -> None:
+    """Tell of a failure in one sentence; with ``--debug`` by its traceback too."""
+    if _debugging:
+        console.print("".join(traceback.format_exception(problem)))
+    if isinstance(problem, InputError | OSError):
+        console.print(f"error: {_sentence(problem)}")
+    else:
+        name = type(problem).__name__
+        console.print(f"error: {name}: {_sentence(problem)} (a fault of ours; --debug shows where)")
+
+
 def run(app: App, arguments: Sequence[str] | None = None) -> int:
     """Run a command line and turn whatever happens into its exit code."""
+    global _debugging
     tokens = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in tokens
+    _debugging = "--debug" in tokens
     tokens = [token for token in tokens if token != "--debug"]
     logging.basicConfig(level=logging.WARNING, handlers=[_ConsoleHandler()], force=True)
-    if not debug:
+    if not _debugging:
         warnings.simplefilter("ignore")  # libraries' remarks to programmers
     with contextlib.suppress(ValueError):  # not the main thread: someone else minds the signals
         signal.signal(signal.SIGTERM, _interrupt)
@@ -54,14 +77,8 @@ def run(app: App, arguments: Sequence[str] | None = None) -> int:
         console.print("error: interrupted")
     except BrokenPipeError:  # the reader of our output left, as `| head` does
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (lives until the process ends)
-    except (InputError, OSError) as problem:
-        if debug:
-            raise
-        console.print(f"error: {_sentence(problem)}")
     except Exception as problem:
-        if debug:
-            raise
-        console.print(f"error: {type(problem).__name__}: {_sentence(problem)} (a fault of ours; --debug shows where)")
+        tell(problem)
     return 1
 
 

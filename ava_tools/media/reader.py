@@ -81,7 +81,7 @@ def open_film(path: str | Path, frame_rate: float = 30.0, warn: bool = True) -> 
         InputError: there is no such film, or nothing in it can be decoded.
     """
     path = Path(path)
-    return FrameFolder(path, frame_rate) if path.is_dir() else Film(path, warn)
+    return FrameFolder(path, frame_rate, warn) if path.is_dir() else Film(path, warn)
 
 
 class FilmFrame:
@@ -284,21 +284,26 @@ class Film:
 class ImageFrame:
     """One image file of a folder of frames."""
 
-    def __init__(self, path: Path, time: Fraction) -> None:
-        self.time = time
-        self._path = path
+    def __init__(self, folder: FrameFolder, number: int) -> None:
+        self.time = number / folder.info.rate
+        self._folder = folder
+        self._number = number
 
     def rgb(self) -> Image:
         """Read and decode the file."""
-        return _read_image(self._path)
+        return self._folder.read(self._number)
 
 
 class FrameFolder:
-    """A folder of extracted frames, one image each, in the order of the numbers in their names."""
+    """A folder of extracted frames, one image each, in the order of the numbers in their names.
 
-    def __init__(self, path: Path, frame_rate: float = 30.0) -> None:
+    An image that cannot be read is replaced by the one before, with one warning for the folder.
+    """
+
+    def __init__(self, path: Path, frame_rate: float = 30.0, warn: bool = True) -> None:
         if not 0 < frame_rate <= 1000:
             raise InputError(f"a frame rate of {frame_rate:g} is given; above 0 and at most 1000 is allowed")
+        self._warned = not warn
         self._images = image_files(path)
         if not self._images:
             raise InputError(f"{path}: the folder holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
@@ -318,7 +323,29 @@ class FrameFolder:
         """Frames from the one shown at ``start`` to the end; nothing is read before `ImageFrame.rgb`."""
         first = min(max(0, int(Fraction(start) * self.info.rate)), len(self._images) - 1)
         for number in range(first, len(self._images)):
-            yield ImageFrame(self._images[number], number / self.info.rate)
+            yield ImageFrame(self, number)
+
+    def read(self, number: int) -> Image:
+        """The picture of a number, in the size of the first one."""
+        import cv2
+
+        for earlier in range(number, -1, -1):
+            try:
+                image = _read_image(self._images[earlier])
+                break
+            except InputError as problem:
+                self._warn(f"{problem}; the one before is shown")
+        else:
+            raise InputError(f"{self.info.path}: not one image up to {self._images[number].name} can be read")
+        if image.shape[:2] == (self.info.height, self.info.width):
+            return image
+        self._warn("its images differ in size; they are shown in the size of the first one")
+        return cv2.resize(image, (self.info.width, self.info.height))  # type: ignore[return-value]
+
+    def _warn(self, message: str) -> None:
+        if not self._warned:
+            self._warned = True
+            log.warning("%s: %s", self.info.path, message)
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -32,7 +32,7 @@ class FilmWriter:
             str(path),
             "w",
             format="mp4",
-            options={"movflags": "hybrid_fragmented+negative_cts_offsets", "flush_packets": "1"},
+            options={"movflags": "hybrid_fragmented+delay_moov", "flush_packets": "1"},
         )
         self._stream = self._container.add_stream(
             "libx264", rate=like.rate, options={"preset": "veryfast", "crf": "21"}

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from ava_tools.cli.run import MisuseError, console
+from ava_tools.cli.run import MisuseError, console, tell
+from ava_tools.errors import InputError
 
 if TYPE_CHECKING:
     from slowfast_det.checkpoints.model import Model
+    from slowfast_det.cli.progress import KeyframeProgress
     from slowfast_det.keyframe import Selection
-    from slowfast_det.pipeline import ActionDetector, FilmRun, Span
+    from slowfast_det.pipeline import ActionDetector, FilmRun
     from slowfast_det.result_files import ResultFile
+    from slowfast_det.span import Span
 
 Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
 Positive = Annotated[float, Parameter(validator=Number(gt=0))]
@@ -31,7 +34,7 @@ def predict(
     config: str | None = None,
     boxes: Path | None = None,
     persons: str | None = None,
-    every: Positive = 1.0,
+    every: Positive | None = None,
     start: NotNegative = 0.0,
     end: NotNegative | None = None,
     time_origin: float = 0.0,
@@ -56,7 +59,7 @@ def predict(
             All of them are scored.
         persons: Person detector: a name of torchvision's or a file with its weights.
             Default: fasterrcnn_resnet50_fpn_v2.
-        every: Seconds between key frames; boxes bring their own.
+        every: Seconds between key frames, 1 if it is not given; boxes bring their own.
         start: First second that is looked at, from the start of the film.
         end: Last second that is looked at.
         time_origin: Timestamp of the film's start in boxes and csv; 900 for AVA's cut films.
@@ -77,13 +80,19 @@ def predict(
         raise MisuseError("--model is missing: a checkpoint file (or --config for an untrained network)")
     if boxes is not None and persons is not None:
         raise MisuseError("--boxes and --persons are both given; the persons come from one of them")
-    if end is not None and end < start:
-        raise MisuseError(f"--end {end:g} lies before --start {start:g}")
+    if actions is not None and not _split(actions):
+        raise MisuseError("--actions names no action")
 
     from slowfast_det.cli.sources import expand_sources
     from slowfast_det.keyframe import Selection
-    from slowfast_det.pipeline import Span
+    from slowfast_det.span import Span
 
+    try:
+        span = Span(1.0 if every is None else every, start, end, time_origin)
+    except InputError as wrong:
+        raise MisuseError(str(wrong)) from None
+    if boxes is not None and every is not None:
+        console.print("warning: --every has no effect: the boxes bring their own key frames")
     films, problems = expand_sources(sources)
     for problem in problems:
         console.print(f"error: {problem}")
@@ -94,9 +103,9 @@ def predict(
     detector = _detector(loaded, boxes, persons, device, precision)
     out.mkdir(parents=True, exist_ok=True)
     job = _Job(
-        films,
+        [*films, *(Path(name) for name in (boxes, model, config, persons) if name is not None)],
         detector,
-        Span(every, start, end, time_origin),
+        span,
         Selection(min_score, top, columns),
         out,
         formats,
@@ -111,7 +120,7 @@ def predict(
 class _Job:
     """What is the same for all films of one call."""
 
-    films: Sequence[Path]
+    inputs: Sequence[Path]
     detector: ActionDetector
     span: Span
     selection: Selection
@@ -123,13 +132,11 @@ class _Job:
 
     def predict(self, film: Path) -> bool:
         """Predict one film; a failure is told in one sentence and does not stop the others."""
-        from ava_tools.errors import InputError
-
         try:
             with self.detector.stream(film, self.span, self.frame_rate) as run:
                 self._write(film, run)
-        except (InputError, OSError) as problem:
-            console.print(f"error: {problem}")
+        except Exception as problem:
+            tell(problem)
             return False
         return True
 
@@ -137,13 +144,16 @@ class _Job:
         """Write key frames as they come; what was written stays, whatever happens."""
         from slowfast_det.cli.outputs import claim_names
         from slowfast_det.cli.progress import KeyframeProgress
+        from slowfast_det.result_files import open_result
 
-        paths = claim_names(self.out, run.info.name, self.formats, self.overwrite, self.written, self.films)
+        paths = claim_names(self.out, run.info.name, self.formats, self.overwrite, self.written, self.inputs)
         progress = KeyframeProgress(run)
-        complete = False
         files: list[ResultFile] = []
+        complete = False
         try:
-            files += [self._open(path, film) for path in paths]
+            for path in paths:
+                suffix = path.suffix.removeprefix(".")
+                files.append(open_result(path, suffix, film, self.selection, self.span, self.frame_rate))
             with progress:
                 for keyframe in run:
                     for file in files:
@@ -151,23 +161,20 @@ class _Job:
                     progress.advance(keyframe)
             complete = True
         finally:
-            with ExitStack() as closing:  # closes all, even if one fails
-                for path in reversed(paths):
-                    closing.callback(print, path, flush=True)
-                closing.callback(lambda: console.print(progress.summary(complete)))
+            with ExitStack() as closing:  # what follows is done in reverse, all of it even if some fails
+                closing.callback(_announce, paths, progress, complete)
                 for file in files:
                     closing.callback(file.close, complete)
 
-    def _open(self, path: Path, film: Path) -> ResultFile:
-        from slowfast_det.result_files import AnnotatedFilm, CsvFile, JsonlFile
 
-        if path.suffix == ".csv":
-            return CsvFile(path, self.selection, self.span.time_origin)
-        if path.suffix == ".jsonl":
-            return JsonlFile(path, self.selection)
-        return AnnotatedFilm(
-            path, film, self.selection, start=self.span.start, end=self.span.end, frame_rate=self.frame_rate
-        )
+def _announce(paths: Sequence[Path], progress: KeyframeProgress, complete: bool) -> None:
+    """Tell what was done; results of a film of which not one key frame was done are taken away."""
+    console.print(progress.summary(complete))
+    for path in paths:
+        if complete or progress.keyframes:
+            print(path, flush=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _load(model: str | None, config: str | None) -> Model:
@@ -176,8 +183,9 @@ def _load(model: str | None, config: str | None) -> Model:
     if model is not None:
         return load_model(model, config)
     assert config is not None
+    untrained = untrained_model(config)
     console.print(f"warning: no --model is given: the network {config} is untrained, its scores mean nothing")
-    return untrained_model(config)
+    return untrained
 
 
 def _detector(

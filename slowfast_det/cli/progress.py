@@ -27,7 +27,7 @@ class KeyframeProgress:
 
     def __init__(self, run: FilmRun) -> None:
         self._run = run
-        self._keyframes = 0
+        self.keyframes = 0
         self._persons = 0
         self._begin = perf_counter()
         self._bar = Progress(
@@ -44,7 +44,7 @@ class KeyframeProgress:
 
     def advance(self, keyframe: Keyframe) -> None:
         """Count a finished key frame."""
-        self._keyframes += 1
+        self.keyframes += 1
         self._persons += len(keyframe.boxes)
         self._bar.advance(self._task)
 
@@ -55,9 +55,9 @@ class KeyframeProgress:
         rest = max(0.0, seconds - timings.decoding - timings.persons - timings.actions)
         return (
             f"{self._run.info.name}: {'' if complete else 'stopped after '}"
-            f"{self._keyframes:,} key frames, {self._persons:,} persons; {timings.decoding:.1f} s decoding / "
+            f"{self.keyframes:,} key frames, {self._persons:,} persons; {timings.decoding:.1f} s decoding / "
             f"{timings.persons:.1f} s boxes / {timings.actions:.1f} s actions / {rest:.1f} s writing "
-            f"({self._keyframes / max(seconds, 1e-9):.2f} key frames/s)"
+            f"({self.keyframes / max(seconds, 1e-9):.2f} key frames/s)"
         )
 
     def __enter__(self) -> Self:

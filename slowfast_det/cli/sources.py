@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ava_tools.errors import InputError
@@ -42,9 +43,12 @@ def _expand(source: str) -> list[Path]:
     if path.is_dir():
         return _in_folder(path)
     if not path.exists() and glob.has_magic(source):
-        found = [film for match in sorted(glob.glob(source, recursive=True)) for film in _expand(match)]
+        found = []
+        for match in sorted(glob.glob(source, recursive=True)):
+            with suppress(InputError):  # a folder without films among those that fit
+                found += _expand(match)
         if not found:
-            raise InputError(f"{source}: the pattern fits no file")
+            raise InputError(f"{source}: the pattern fits no film")
         return found
     if not path.exists():
         raise InputError(f"{source}: no such file or folder")

@@ -14,7 +14,7 @@ from torchvision.models.detection import FasterRCNN
 from ava_tools.errors import InputError
 from ava_tools.media.reader import Image
 from slowfast_det.persons.protocol import PersonBoxes
-from slowfast_det.weights.download import fetch_state_dict
+from slowfast_det.weights.download import cached_path, fetch_state_dict
 from slowfast_det.weights.files import open_weights, state_dict_of
 
 _BUILDERS: dict[str, Callable[..., FasterRCNN]] = {
@@ -80,7 +80,9 @@ def load_person_detector(
         state = _state_of(Path(weights))
     else:
         raise InputError(f"{weights}: no such person detector; a file or one of {', '.join(DETECTORS)} is expected")
-    kind = name if published else _recognise(state, name)
+    kind = _recognise(state, name)
+    if published and kind != name:
+        raise InputError(f"{cached_path(_URLS[name])}: holds {kind}; delete it, and {name} will be fetched again")
     sizes = {key: size for key, size in (("min_size", min_size), ("max_size", max_size)) if size is not None}
     classes = state["roi_heads.box_predictor.cls_score.weight"].shape[0]
     network = _BUILDERS[kind](

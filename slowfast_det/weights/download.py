@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -36,7 +37,7 @@ def fetch_state_dict(url: str, *, check_hash: bool = True, progress: bool = True
             path.parent.mkdir(parents=True, exist_ok=True)
             prefix = path.stem.rpartition("-")[2] if check_hash else None
             torch.hub.download_url_to_file(url, str(path), prefix, progress=progress)
-        except (OSError, RuntimeError) as problem:
+        except (OSError, RuntimeError, HTTPException) as problem:
             reason = getattr(problem, "reason", None) or problem
             raise InputError(
                 f"the weights {path.name} are not here and cannot be fetched ({reason}); "

@@ -118,9 +118,10 @@ def test_help_is_exit_0(capsys, arguments):
     "problem", [InputError("bad"), KeyError("x"), OSError("disk")], ids=["input", "fault", "system"]
 )
 @pytest.mark.parametrize("arguments", [["--debug", "work"], ["work", "--debug"]], ids=["in_front", "behind"])
-def test_debug_lets_the_failure_through(problem, arguments):
-    with pytest.raises(type(problem)):
-        run(app_that(raising(problem)), arguments)
+def test_debug_shows_where_it_failed(problem, arguments, capsys):
+    assert run(app_that(raising(problem)), arguments) == 1
+    told = capsys.readouterr().err
+    assert "Traceback" in told
 
 
 def test_warnings_go_to_the_standard_error(capsys):

@@ -458,10 +458,27 @@ def test_a_folder_without_images_is_an_error(tmp_path):
         open_film(tmp_path / "empty")
 
 
-def test_a_broken_image_is_named(folder):
+def test_the_image_before_a_broken_one_stands_for_it(folder, caplog):
     (folder / "frame_9.jpg").write_bytes(b"no image")
-    with pytest.raises(InputError, match=r"frame_9\.jpg: not an image"):
-        read(folder)
+    names = [path.name for path in image_files(folder)]
+    broken = names.index("frame_9.jpg")
+    with open_film(folder) as film:
+        images = [frame.rgb() for frame in film.frames()]
+    assert len(images) == len(names)
+    assert np.array_equal(images[broken], images[broken - 1])
+    assert not np.array_equal(images[broken], images[broken + 1])
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{folder}: {folder / 'frame_9.jpg'}: not an image that can be read; the one before is shown"
+    ]
+
+
+def test_images_of_another_size_are_shown_in_the_first_ones(folder, caplog):
+    image = cv2.imread(str(folder / "frame_9.jpg"))
+    cv2.imwrite(str(folder / "frame_9.jpg"), cv2.resize(image, (33, 21)))
+    with open_film(folder) as film:
+        sizes = {frame.rgb().shape for frame in film.frames()}
+    assert len(sizes) == 1
+    assert len(caplog.records) == 1
 
 
 # ---------------------------------------------------------------- one file, whatever its name

@@ -1,0 +1,85 @@
+"""Persons keep their identity from key frame to key frame."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from slowfast_det.association import Association
+
+LEFT, RIGHT, FAR = (0.1, 0.2, 0.3, 0.8), (0.6, 0.2, 0.8, 0.8), (0.85, 0.1, 0.95, 0.3)
+
+
+def moved(box, across, down=0.0):
+    return (box[0] + across, box[1] + down, box[2] + across, box[3] + down)
+
+
+def identities(keyframes, every=1.0):
+    association = Association()
+    found = []
+    for number, boxes in enumerate(keyframes):
+        persons = association.identify(np.array(boxes, dtype=float).reshape(-1, 4), number * every)
+        assert persons.shape == (len(boxes),)
+        assert persons.dtype == np.int64
+        found.append(persons.tolist())
+    return found
+
+
+@pytest.mark.parametrize(
+    ("keyframes", "persons"),
+    [
+        pytest.param([[LEFT, RIGHT]] * 3, [[1, 2]] * 3, id="still"),
+        pytest.param([[LEFT, RIGHT], [RIGHT, LEFT]], [[1, 2], [2, 1]], id="listed in another order"),
+        pytest.param([[moved(LEFT, 0.05 * n)] for n in range(8)], [[1]] * 8, id="walks"),
+        pytest.param(
+            [[moved(LEFT, 0.08 * n), moved(RIGHT, -0.08 * n)] for n in range(4)], [[1, 2]] * 4, id="walk together"
+        ),
+        pytest.param(
+            [[moved(LEFT, 0.05 * n), moved(LEFT, 0.5 - 0.05 * n, 0.1)] for n in range(11)],
+            [[1, 2]] * 5 + [None] + [[1, 2]] * 5,
+            id="cross at different heights",
+        ),
+        pytest.param([[LEFT], [LEFT, RIGHT], [LEFT, RIGHT, FAR]], [[1], [1, 2], [1, 2, 3]], id="newcomers"),
+        pytest.param([[LEFT], [RIGHT]], [[1], [2]], id="somebody else"),
+        pytest.param([[LEFT], [], [LEFT]], [[1], [], [1]], id="out of sight for a moment"),
+        pytest.param([[LEFT]] + [[]] * 9 + [[LEFT]], [[1]] + [[]] * 9 + [[2]], id="forgotten"),
+        pytest.param(
+            [[LEFT, RIGHT]] + [[RIGHT]] * 9 + [[LEFT, RIGHT]], [[1, 2]] + [[2]] * 9 + [[3, 2]], id="one of two"
+        ),
+        pytest.param([[], [], [LEFT]], [[], [], [1]], id="empty at first"),
+        pytest.param([[]] * 3, [[]] * 3, id="nobody ever"),
+        pytest.param([[LEFT, LEFT]], [[1, 2]], id="the same box twice"),
+        pytest.param([[(0.5, 0.5, 0.5, 0.5)]] * 2, [[1], [2]], id="a box without area overlaps nothing"),
+    ],
+)
+def test_identities(keyframes, persons):
+    for found, expected in zip(identities(keyframes), persons, strict=True):
+        assert expected is None or found == expected
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_nobody_is_two_persons_at_once(seed):
+    random = np.random.default_rng(seed)
+    counts = random.integers(0, 7, 30)
+    corners = [random.uniform(0, 0.7, (count, 2)) for count in counts]
+    keyframes = [
+        np.concatenate([corner, corner + random.uniform(0.05, 0.3, corner.shape)], axis=1) for corner in corners
+    ]
+    found = identities(keyframes)
+    assert all(len(set(persons)) == len(persons) for persons in found)
+    first_seen = list(dict.fromkeys(person for persons in found for person in persons))
+    assert first_seen == sorted(first_seen) or set(first_seen) == set(range(1, max(first_seen) + 1))
+
+
+def test_a_new_film_starts_at_one():
+    assert identities([[LEFT]]) == identities([[RIGHT]]) == [[1]]
+
+
+def test_a_long_pause_without_key_frames_forgets():
+    assert identities([[LEFT], [LEFT]], every=600) == [[1], [2]]
+
+
+def test_a_good_match_is_not_given_up_for_two_bad_ones():
+    before = [(0.0, 0.2, 0.2, 0.8), (0.39, 0.2, 0.59, 0.8)]
+    after = [(0.21, 0.2, 0.41, 0.8), (0.6, 0.2, 0.8, 0.8)]  # the first is near the second of before, no others are
+    assert identities([before, after])[1] == [2, 3]

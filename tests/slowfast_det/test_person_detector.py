@@ -1,0 +1,267 @@
+"""Person detectors, against torchvision's own models with drawn weights."""
+
+from __future__ import annotations
+
+import urllib.error
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torchvision.models import detection
+from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+from torchvision.ops import FrozenBatchNorm2d
+
+from ava_tools.errors import InputError
+from slowfast_det.persons.torchvision_rcnn import DETECTORS, load_person_detector
+from slowfast_det.weights.download import cached_path
+
+SIZES = {"min_size": 64, "max_size": 96}
+URLS = {
+    "fasterrcnn_resnet50_fpn_v2": "https://download.pytorch.org/models/fasterrcnn_resnet50_fpn_v2_coco-dd69338a.pth",
+    "fasterrcnn_resnet50_fpn": "https://download.pytorch.org/models/fasterrcnn_resnet50_fpn_coco-258fb6c6.pth",
+    "fasterrcnn_mobilenet_v3_large_320_fpn": (
+        "https://download.pytorch.org/models/fasterrcnn_mobilenet_v3_large_320_fpn-907ea3f9.pth"
+    ),
+}
+BACKBONE = {"weights": None, "weights_backbone": None}
+
+
+def drawn(network, spread=2.0):
+    """Weights that find persons and others, and norms that matter."""
+    generator = torch.Generator().manual_seed(0)
+    for name, tensor in network.state_dict().items():
+        if name.endswith("running_mean"):
+            tensor.normal_(0, 0.05, generator=generator)
+        elif name.endswith("running_var"):
+            tensor.uniform_(0.5, 1.5, generator=generator)
+    classes = network.roi_heads.box_predictor.cls_score
+    classes.weight.data.zero_()[1:3].normal_(0, spread, generator=generator)
+    classes.bias.data.zero_()[1:3] = 4.0
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def small():
+    """The small detector of torchvision, drawn."""
+    torch.manual_seed(0)
+    return drawn(detection.fasterrcnn_mobilenet_v3_large_320_fpn(**BACKBONE))
+
+
+@pytest.fixture(scope="module")
+def frames():
+    random = np.random.default_rng(0)
+    return [random.integers(0, 256, (*size, 3), dtype=np.uint8) for size in ((60, 90), (96, 64))]
+
+
+def persons_of(network, frames, min_score, **sizes):
+    """The plain call of torchvision, reduced to persons."""
+    network.roi_heads.score_thresh = min_score
+    for name, value in sizes.items():
+        setattr(network.transform, name, (value,) if name == "min_size" else value)
+    with torch.no_grad():
+        answers = network([torch.from_numpy(frame).permute(2, 0, 1) / 255 for frame in frames])
+    return [(a["boxes"][a["labels"] == 1], a["scores"][a["labels"] == 1]) for a in answers]
+
+
+def same(found, expected):
+    assert len(found) == len(expected)
+    for one, (boxes, scores) in zip(found, expected, strict=True):
+        assert one.boxes.dtype == one.scores.dtype == np.float64
+        assert one.boxes.shape == (len(scores), 4)
+        np.testing.assert_allclose(one.boxes, boxes.numpy(), atol=1e-3)
+        np.testing.assert_allclose(one.scores, scores.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("min_score", "sizes"),
+    [
+        pytest.param(0.05, SIZES, id="nearly all"),
+        pytest.param(0.15, SIZES, id="some"),
+        pytest.param(1.0, SIZES, id="none"),
+        pytest.param(0.05, {"min_size": 96, "max_size": 100}, id="the longer side wins"),
+        pytest.param(0.05, {}, id="the detector's own sizes"),
+    ],
+)
+def test_boxes_equal_torchvisions(small, frames, tmp_path, min_score, sizes):
+    torch.save(small.state_dict(), tmp_path / "small.pth")
+    found = load_person_detector(tmp_path / "small.pth", min_score, **sizes)(frames)
+    expected = persons_of(small, frames, min_score, **({"min_size": 320, "max_size": 640} | sizes))
+    same(found, expected)
+    total = sum(len(scores) for _, scores in expected)
+    assert total == 0 if min_score == 1 else total > 2
+    assert all((one.scores >= min_score).all() and (np.diff(one.scores) <= 0).all() for one in found)
+
+
+def test_default_score_is_high(small, frames, tmp_path):
+    state = {name: tensor.clone() for name, tensor in small.state_dict().items()}
+    state["roi_heads.box_predictor.cls_score.bias"][1] = 6.0
+    torch.save(state, tmp_path / "sure.pth")
+    network = detection.fasterrcnn_mobilenet_v3_large_320_fpn(**BACKBONE).eval()
+    network.load_state_dict(state)
+    everybody, found = (load_person_detector(tmp_path / "sure.pth", *s, **SIZES)(frames) for s in ((0.1,), ()))
+    assert 0 < sum(len(one.scores) for one in found) < sum(len(one.scores) for one in everybody)
+    same(found, persons_of(network, frames, 0.8, **SIZES))
+
+
+def test_each_frame_is_looked_at_alone(small, frames, tmp_path):
+    torch.save(small.state_dict(), tmp_path / "small.pth")
+    detector = load_person_detector(tmp_path / "small.pth", 0.05, **SIZES)
+    for frame in frames:
+        same(detector([frame]), persons_of(small, [frame], 0.05, **SIZES))
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        pytest.param(lambda frame: frame[:, ::-1], id="mirrored view"),
+        pytest.param(lambda frame: np.asfortranarray(frame), id="column order"),
+    ],
+)
+def test_frames_in_any_memory_order(small, frames, tmp_path, turn):
+    torch.save(small.state_dict(), tmp_path / "small.pth")
+    frame = turn(frames[0])
+    found = load_person_detector(tmp_path / "small.pth", 0.05, **SIZES)([frame])
+    same(found, persons_of(small, [np.ascontiguousarray(frame)], 0.05, **SIZES))
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        pytest.param(lambda state: dict(state), id="state dict"),
+        pytest.param(lambda state: {"model": dict(state), "epoch": 3}, id="torchvision's training script"),
+    ],
+)
+@pytest.mark.parametrize("classes", [2, 91])
+def test_own_files(frames, tmp_path, wrap, classes):
+    torch.manual_seed(1)
+    network = drawn(detection.fasterrcnn_mobilenet_v3_large_320_fpn(**BACKBONE, num_classes=classes))
+    torch.save(wrap(network.state_dict()), tmp_path / "own.pth")
+    found = load_person_detector(str(tmp_path / "own.pth"), 0.05, **SIZES)(frames[:1])
+    same(found, persons_of(network, frames[:1], 0.05, **SIZES))
+
+
+def frozen_resnet50(eps):
+    """torchvision's detector as it was trained for publication, put together by hand."""
+    norm = partial(FrozenBatchNorm2d, eps=eps)
+    backbone = resnet_fpn_backbone(backbone_name="resnet50", weights=None, norm_layer=norm)
+    return detection.FasterRCNN(backbone, 91)
+
+
+def quiet_norms(network):
+    """Variances so small that epsilon shows, and features that do not grow from block to block."""
+    for name, tensor in network.state_dict().items():
+        if name.endswith(("bn1.running_var", "bn2.running_var")) and name.startswith("backbone.body.layer"):
+            tensor.fill_(2e-5)
+        if name.endswith(("bn1.weight", "bn2.weight")) and name.startswith("backbone.body.layer"):
+            tensor.fill_(5e-3)
+        if name.endswith("bn3.weight"):
+            tensor.fill_(0.3)
+    return network
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        pytest.param(lambda: detection.fasterrcnn_resnet50_fpn_v2(**BACKBONE), id="v2"),
+        pytest.param(lambda: detection.fasterrcnn_resnet50_fpn(**BACKBONE), id="norms that were trained"),
+        pytest.param(lambda: frozen_resnet50(0.0), id="norms that were frozen have no epsilon"),
+    ],
+)
+def test_large_detectors(frames, tmp_path, build):
+    torch.manual_seed(2)
+    network = quiet_norms(drawn(build(), spread=0.5))
+    torch.save(network.state_dict(), tmp_path / "large.pth")
+    found = load_person_detector(tmp_path / "large.pth", 0.05, **SIZES)(frames[:1])
+    expected = persons_of(network, frames[:1], 0.05, **SIZES)
+    assert len(expected[0][1]) > 2
+    same(found, expected)
+
+
+def test_the_epsilon_of_frozen_norms_shows(frames):
+    torch.manual_seed(2)
+    none = quiet_norms(drawn(frozen_resnet50(0.0), spread=0.5))
+    some = frozen_resnet50(1e-5).eval()
+    some.load_state_dict(none.state_dict())
+    ours, other = (persons_of(network, frames[:1], 0.05, **SIZES)[0][1] for network in (none, some))
+    assert len(ours) != len(other) or not torch.allclose(ours, other, atol=1e-3)
+
+
+def test_names():
+    assert set(DETECTORS) == set(URLS)
+
+
+@pytest.mark.parametrize("name", URLS)
+def test_published_weights_without_a_network(tmp_path, monkeypatch, name):
+    def refuse(request, *_, **__):
+        raise urllib.error.URLError("Temporary failure in name resolution")
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "urlopen", refuse)
+    url = URLS[name]
+    file = url.rpartition("/")[2]
+    with pytest.raises(InputError) as caught:
+        load_person_detector(name)
+    assert str(caught.value) == (
+        f"the weights {file} are not here and cannot be fetched (Temporary failure in name resolution); "
+        f"download {url} and put it at {tmp_path / 'checkpoints' / file}"
+    )
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_published_weights_that_are_there(small, frames, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    name = "fasterrcnn_mobilenet_v3_large_320_fpn"
+    path = cached_path(URLS[name])
+    path.parent.mkdir()
+    torch.save(small.state_dict(), path)
+    same(load_person_detector(name, 0.05, **SIZES)(frames), persons_of(small, frames, 0.05, **SIZES))
+
+
+def test_a_foreign_file_in_the_place_of_published_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    name = "fasterrcnn_mobilenet_v3_large_320_fpn"
+    path = cached_path(URLS[name])
+    path.parent.mkdir()
+    torch.save({"layer.weight": torch.ones(1)}, path)
+    with pytest.raises(InputError):
+        load_person_detector(name)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-100_000])
+
+
+def spoil(path):
+    state = torch.load(path)
+    torch.save({name: tensor for name, tensor in state.items() if "rpn.head" not in name}, path)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        pytest.param(
+            lambda path: torch.save({"fc.weight": torch.ones(2)}, path), "no person detector", id="other network"
+        ),
+        pytest.param(lambda path: torch.save([1, 2, 3], path), "holds no state dict", id="no state dict"),
+        pytest.param(lambda path: path.write_text("no weights"), "is damaged, cut off", id="text"),
+        pytest.param(lambda path: path.write_bytes(b""), "the file is empty", id="empty"),
+        pytest.param(cut, "is damaged, cut off", id="cut off"),
+        pytest.param(spoil, "do not fit torchvision's fasterrcnn_mobilenet", id="layers are missing"),
+        pytest.param(Path.unlink, "no such person detector; a file or one of fasterrcnn_resnet50_fpn_v2", id="missing"),
+    ],
+)
+def test_foreign_files(small, tmp_path, change, sentence):
+    path = tmp_path / "own.pth"
+    torch.save(small.state_dict(), path)
+    change(path)
+    with pytest.raises(InputError, match=sentence) as caught:
+        load_person_detector(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["yolo", "fasterrcnn", "fasterrcnn_resnet50", ""])
+def test_an_unknown_name(name):
+    with pytest.raises(InputError, match="no such person detector; a file or one of fasterrcnn_resnet50_fpn_v2"):
+        load_person_detector(name)
