@@ -100,3 +100,10 @@ def test_names_where_there_are_none():
 )
 def test_short_name(name, short):
     assert short_name(name) == short
+
+
+def test_a_short_name_that_two_actions_share_means_both():
+    labels = ava_labels()
+    assert [labels.ids[column] for column in labels.columns(["watch", "push"])] == [61, 80, 46, 76]
+    assert labels.display_names[60] == "watch (e.g., TV)"
+    assert labels.display_names[78] == "talk to"

@@ -111,3 +111,11 @@ def test_any_picture_can_be_drawn_on(size):
 def test_twenty_persons_and_large_identities():
     boxes = [[5 * n, 5 * n, 5 * n + 60, 5 * n + 60] for n in range(20)]
     assert changed(draw(boxes, ["sit"] * 20, persons=range(10**6, 10**6 + 20))).any()
+
+
+def test_the_first_persons_colours_are_the_palettes():
+    """Supervision paints blue first; the picture is red first."""
+    image = np.zeros((200, 300, 3), dtype=np.uint8)
+    BoxPainter(300, 200).draw(image, np.array([[100.0, 50, 200, 150]]), np.array([1]), [""])
+    red, green, blue = (int(value) for value in image[50, 150])
+    assert (red, green, blue) == (0xC8, 0x32, 0x1E)
