@@ -13,12 +13,14 @@ from ava_tools.labels import Action, Labels, ava_labels
 
 if TYPE_CHECKING:
     from ava_tools.evaluation import Report, evaluate
+    from ava_tools.label_files import read_labels
     from ava_tools.tables import read_detections, read_key_frames, read_person_boxes, read_truth
 
 _HOMES = {
     "Report": "evaluation",
     "evaluate": "evaluation",
     "read_detections": "tables",
+    "read_labels": "label_files",
     "read_key_frames": "tables",
     "read_person_boxes": "tables",
     "read_truth": "tables",
@@ -32,6 +34,7 @@ __all__ = [
     "evaluate",
     "read_detections",
     "read_key_frames",
+    "read_labels",
     "read_person_boxes",
     "read_truth",
 ]

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ava_tools.errors import InputError
+from ava_tools.label_files import read_labels
 from ava_tools.labels import Labels, ava_labels
 from ava_tools.metrics.average_precision import Ints, LabelledBoxes
 from ava_tools.metrics.frame_map import FrameEvaluation, evaluate_frames
@@ -59,7 +60,7 @@ class Report:
 def evaluate(
     truth: str | Path | pd.DataFrame,
     detections: str | Path | pd.DataFrame,
-    labels: Labels | None = None,
+    labels: Labels | str | Path | None = None,
     excluded: str | Path | pd.DataFrame | None = None,
     protocol: ProtocolName = "activitynet",
 ) -> Report:
@@ -68,7 +69,8 @@ def evaluate(
     Args:
         truth: AVA's csv, or a table as `read_truth` gives it.
         detections: AVA's csv, or a table as `read_detections` gives it.
-        labels: the actions; those that are scored count. None: AVA's 80, of which 60 are scored.
+        labels: the actions, or a file of them (see `read_labels`); those that are scored count.
+            None: AVA's 80, of which 60 are scored.
         excluded: key frames that do not count.
         protocol: ``activitynet`` (the official code), ``pyslowfast`` or ``mmaction2``.
 
@@ -77,7 +79,7 @@ def evaluate(
     """
     if protocol not in PROTOCOLS:
         raise InputError(f"the protocol is {protocol!r}; one of {', '.join(PROTOCOLS)} is expected")
-    vocabulary = labels or ava_labels()
+    vocabulary = ava_labels() if labels is None else labels if isinstance(labels, Labels) else read_labels(labels)
     scored = Labels(tuple(action for action in vocabulary if action.scored))
     truth_table = truth if isinstance(truth, pd.DataFrame) else read_truth(truth)
     found_table = detections if isinstance(detections, pd.DataFrame) else read_detections(detections)
