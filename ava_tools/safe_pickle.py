@@ -60,6 +60,13 @@ class _Array(np.ndarray[Any, np.dtype[Any]]):
         return self.view(np.ndarray).__reduce_ex__(protocol)
 
 
+class _OrderedDict(OrderedDict[Any, Any]):
+    """A dict whose methods a pickle cannot replace."""
+
+    def __setstate__(self, state: Any) -> None:
+        raise pickle.UnpicklingError("a dict has no state")
+
+
 class _Function:
     """A function that a pickle may call but not alter (BUILD would set its attributes)."""
 
@@ -97,13 +104,14 @@ def _frombuffer(data: bytes, dtype: _Dtype, shape: tuple[int, ...], order: Any) 
 
 
 _DEEPEST = 8  # levels of nested tuples; arrays need two
+_LONGEST = 1000  # parts of a tuple; arrays need five
 
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): "numpy.ndarray",  # only named by _reconstruct, never called
     ("numpy", "dtype"): _Dtype,
     ("_codecs", "encode"): _Function(_encode),
     ("__builtin__", "bytes"): _Function(_no_bytes),
-    ("collections", "OrderedDict"): OrderedDict,
+    ("collections", "OrderedDict"): _OrderedDict,
 }
 for _package in ("numpy.core", "numpy._core"):  # numpy 1 and 2
     _ALLOWED[f"{_package}.multiarray", "_reconstruct"] = _Function(_reconstruct)
@@ -115,6 +123,11 @@ class _Unpickler(pickle._Unpickler):
     """Python's own unpickler in Python: the one in C can be made to overflow its stack or claim memory."""
 
     dispatch = dict(pickle._Unpickler.dispatch)
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(io.BytesIO(data), encoding="latin1")
+        self.depths: dict[int, int] = {}
+        self.tuples: list[tuple[Any, ...]] = []
 
     def find_class(self, module: str, name: str) -> Any:
         try:
@@ -131,20 +144,24 @@ def _shallow(load: Callable[[Any], None]) -> Callable[[Any], None]:
 
     def checked(unpickler: Any) -> None:
         load(unpickler)
-        if _depth(unpickler.stack[-1], 0) > _DEEPEST:
-            raise pickle.UnpicklingError(f"tuples are nested more than {_DEEPEST} deep")
+        made = unpickler.stack[-1]
+        depth = 1 + max((unpickler.depths.get(id(part), 0) for part in made if isinstance(part, tuple)), default=0)
+        if depth > _DEEPEST or len(made) > _LONGEST:
+            raise pickle.UnpicklingError("tuples are nested or long beyond all use")
+        unpickler.depths[id(made)] = depth
+        unpickler.tuples.append(made)  # alive, so that no other object gets its id
 
     return checked
 
 
-def _depth(value: Any, above: int) -> int:
-    if not isinstance(value, tuple) or above > _DEEPEST:
-        return above
-    return max((_depth(part, above + 1) for part in value), default=above + 1)
+def _refuse(unpickler: Any) -> None:
+    raise pickle.UnpicklingError("sets are not plain data")
 
 
 for _code in (pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3):
     _Unpickler.dispatch[_code[0]] = _shallow(_Unpickler.dispatch[_code[0]])
+for _code in (pickle.FROZENSET, pickle.EMPTY_SET):
+    _Unpickler.dispatch[_code[0]] = _refuse
 
 
 def loads(data: bytes, name: str) -> Any:
@@ -158,7 +175,7 @@ def loads(data: bytes, name: str) -> Any:
         InputError: it is no pickle, is cut off, or asks for anything but those; nothing in it has run.
     """
     try:
-        return _Unpickler(io.BytesIO(data), encoding="latin1").load()
+        return _Unpickler(data).load()
     except pickle.UnpicklingError as problem:
         reason = str(problem)
     except Exception as problem:  # a damaged pickle can fail in any of its instructions

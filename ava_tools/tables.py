@@ -6,6 +6,7 @@ Every error names the file, the line, the value found and what is allowed.
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ COORDINATES = ["x1", "y1", "x2", "y2"]
 KEY = ["video", "timestamp"]
 _PERSON_BOXES = RowFormat([*KEY, *COORDINATES, "label", "score"], optional=2)
 _TIMESTAMP_DECIMALS = 6  # two timestamps are the same key frame when they agree in six decimals
+_LATEST = 1e9  # seconds
+_MOST_BOXES = 10_000  # of one key frame
 _ROUNDING = 0.01  # files round their boxes, and detectors overshoot the border by less than this
 
 
@@ -46,7 +49,7 @@ def read_person_boxes(path: str | Path) -> pd.DataFrame:
     else:
         table = read_rows(data, str(path), _PERSON_BOXES)
     _check_boxes(table, str(path))
-    once = _with_rounded_time(table).drop_duplicates([*KEY, *COORDINATES], ignore_index=True)
+    once = _with_rounded_time(table, str(path)).drop_duplicates([*KEY, *COORDINATES], ignore_index=True)
     return once[[*KEY, *COORDINATES, "score"]]
 
 
@@ -85,7 +88,7 @@ def read_key_frames(path: str | Path) -> pd.DataFrame:
         InputError: it names file, line, value and what is allowed.
     """
     table = read_rows(_read_bytes(path), str(path), RowFormat(KEY))
-    return _with_rounded_time(table)
+    return _with_rounded_time(table, str(path))
 
 
 def read_timestamps(path: str | Path) -> list[float]:
@@ -109,10 +112,14 @@ def _labelled_boxes(path: str | Path, row_format: RowFormat) -> pd.DataFrame:
     if len(broken):
         line, found = boxes.index[broken[0]], ids[broken[0]]
         raise InputError(f"{path}, line {line}: action_id is {found:g}; a whole number is expected")
-    return _with_rounded_time(table)
+    return _with_rounded_time(table, str(path))
 
 
-def _with_rounded_time(table: pd.DataFrame) -> pd.DataFrame:
+def _with_rounded_time(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    far = np.flatnonzero(np.abs(table["timestamp"].to_numpy(dtype=float)) > _LATEST)
+    if len(far):
+        where = f"line {table.index[far[0]]}" if table.index.name == "line" else f"box {far[0] + 1}"
+        raise InputError(f"{name}, {where}: timestamp is {table['timestamp'].iloc[far[0]]:g}; seconds are expected")
     return table.assign(timestamp=table["timestamp"].round(_TIMESTAMP_DECIMALS))
 
 
@@ -168,26 +175,34 @@ def _proposals_key(key: Any, name: str) -> tuple[str, float]:
     except ValueError:
         seconds = math.nan
     if not math.isfinite(seconds):
-        raise InputError(f"{name}: has an entry {key!r}; 'video,timestamp' with a number of seconds is expected")
+        raise InputError(
+            f"{name}: has an entry {reprlib.repr(key)}; 'video,timestamp' with a number of seconds is expected"
+        )
     return video, seconds
 
 
 def _proposals_boxes(key: Any, boxes: Any, name: str) -> NDArray[np.float64]:
     """The boxes of an entry as ``float64[K, 5]``, the score NaN where there is none."""
-    try:
-        array = np.asarray(boxes)
-    except ValueError:
-        raise InputError(
-            f"{name}: entry {key!r} holds rows of different lengths; 4 or 5 numbers are expected"
-        ) from None
+    shown = reprlib.repr(key)
+    if not isinstance(boxes, np.ndarray) and not _plain_rows(boxes):
+        raise InputError(f"{name}: entry {shown} holds {reprlib.repr(boxes)}; rows of 4 or 5 numbers are expected")
+    array = np.asarray(boxes)
     if array.size == 0:
         return np.zeros((0, 5))
     if array.ndim != 2 or array.shape[1] not in (4, 5) or array.dtype.kind not in "fiu":
         raise InputError(
-            f"{name}: entry {key!r} holds {array.dtype} of shape {list(array.shape)}; float[K, 4 or 5] is expected"
+            f"{name}: entry {shown} holds {array.dtype} of shape {list(array.shape)}; float[K, 4 or 5] is expected"
         )
     scores = array[:, 4:] if array.shape[1] == 5 else np.full((len(array), 1), np.nan)
     return np.concatenate([array[:, :4], scores], axis=1).astype(np.float64)
+
+
+def _plain_rows(boxes: Any) -> bool:
+    """Rows of 4 or 5 numbers, all of one length; looked at before numpy sees them, however deep they nest."""
+    if not isinstance(boxes, list | tuple) or len(boxes) > _MOST_BOXES:
+        return False
+    rows = all(isinstance(row, list | tuple) and len(row) in (4, 5) and len(row) == len(boxes[0]) for row in boxes)
+    return rows and all(isinstance(value, int | float | np.number) for row in boxes for value in row)
 
 
 def _check_boxes(table: pd.DataFrame, name: str) -> None:

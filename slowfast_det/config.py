@@ -6,6 +6,8 @@ never sees it (`checkpoints.model.build_network` unpacks it into plain values).
 
 from __future__ import annotations
 
+import math
+import reprlib
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -30,11 +32,11 @@ class NetworkConfig(_Strict):
     """Layers of each pathway's ResNet; 14 and 26 are small ones for tests and small data."""
     width: int = Field(64, ge=8, le=512)
     """Channels of the slow stem."""
-    alpha: int = Field(4, ge=1)
+    alpha: int = Field(4, ge=1, le=64)
     """Frames of the fast pathway per frame of the slow one."""
-    beta: int = Field(8, ge=1)
+    beta: int = Field(8, ge=1, le=64)
     """Channels of the slow pathway per channel of the fast one."""
-    fusion_ratio: int = Field(2, ge=1)
+    fusion_ratio: int = Field(2, ge=1, le=16)
     """Channels of a lateral connection per channel of the fast pathway."""
     fusion_kernel: int = Field(7, ge=1, le=15)
     """Frames that a lateral connection looks at; odd."""
@@ -46,7 +48,7 @@ class NetworkConfig(_Strict):
     """Spatial stride of res2..res5."""
     dilations: tuple[int, int, int, int] = (1, 1, 1, 2)
     """Spatial dilation of res2..res5."""
-    num_actions: int = Field(80, ge=1)
+    num_actions: int = Field(80, ge=1, le=100_000)
     """Outputs for each person."""
     roi_resolution: int = Field(7, ge=1, le=32)
     """Side of the grid that RoIAlign samples for each person."""
@@ -61,8 +63,8 @@ class NetworkConfig(_Strict):
             raise ValueError(f"width {self.width} is no multiple of beta {self.beta}")
         if self.fusion_kernel % 2 == 0:
             raise ValueError(f"fusion_kernel is {self.fusion_kernel}; an odd number is expected")
-        if any(value < 1 for value in (*self.strides, *self.dilations)):
-            raise ValueError("strides and dilations are 1 or more")
+        if any(not 1 <= value <= 16 for value in (*self.strides, *self.dilations)):
+            raise ValueError("strides and dilations are from 1 to 16")
         return self
 
     @property
@@ -92,8 +94,10 @@ class ClipConfig(_Strict):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if any(value <= 0 for value in self.std):
+        if any(not 1e-6 <= value < math.inf for value in self.std):
             raise ValueError(f"std is {list(self.std)}; numbers above 0 are expected")
+        if not all(math.isfinite(value) for value in self.mean):
+            raise ValueError(f"mean is {list(self.mean)}; finite numbers are expected")
         return self
 
 
@@ -140,7 +144,7 @@ def read_yaml(text: str, name: str) -> dict[str, Any]:
     """A yaml text that holds a mapping; only plain data is ever built from it."""
     try:
         content = yaml.safe_load(text)
-    except yaml.YAMLError as problem:
+    except (yaml.YAMLError, ValueError, RecursionError) as problem:
         line = getattr(getattr(problem, "problem_mark", None), "line", None)
         where = f", line {line + 1}" if line is not None else ""
         raise InputError(f"{name}{where}: is no yaml ({getattr(problem, 'problem', None) or problem})") from None
@@ -162,7 +166,7 @@ def parse_config(content: Any, name: str) -> Config:
         for error in problem.errors():
             where = ".".join(str(part) for part in error["loc"])
             found = error["input"]
-            shown = f" (found {found!r})" if isinstance(found, str | int | float) else ""
+            shown = f" (found {reprlib.repr(found)})" if isinstance(found, str | int | float) else ""
             findings.append(f"{where}: {error['msg']}{shown}" if where else error["msg"])
         raise InputError(f"{name}: {'; '.join(findings)}") from None
 

@@ -38,45 +38,60 @@ class ResultFile(Protocol):
         ...
 
 
-class CsvFile:
+class _LineFile:
+    """A text file that holds whole key frames only, whatever happens."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb", buffering=0)
+
+    def _write(self, lines: list[str]) -> None:
+        """Add the lines of a key frame, on disk when this returns; none of them if the disk is full."""
+        begin, text = self._file.tell(), "".join(lines).encode()
+        try:
+            while text:
+                text = text[self._file.write(text) :]
+        except OSError:
+            self._file.truncate(begin)
+            raise
+
+    def close(self, complete: bool = True) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class CsvFile(_LineFile):
     """AVA's detection csv, no header: ``video,timestamp,x1,y1,x2,y2,action_id,score``."""
 
     def __init__(self, path: Path, selection: Selection, time_origin: float = 0.0) -> None:
         """``time_origin`` is the timestamp of the film's start: 900 for AVA's cut films."""
-        self._file = path.open("w", encoding="utf-8", newline="")
+        super().__init__(path)
         self._selection = selection
         self._origin = time_origin
 
     def write(self, keyframe: Keyframe) -> None:
         """Add the rows of a key frame, on disk when this returns."""
         timestamp = format_timestamp(keyframe.time + self._origin)
+        lines = []
         for row in keyframe.rows(self._selection):
             box = ",".join(f"{value:.6f}" for value in (row.x1, row.y1, row.x2, row.y2))
-            self._file.write(f"{_quoted(row.video)},{timestamp},{box},{row.action_id},{row.score:.6f}\n")
-        self._file.flush()
-
-    def close(self, complete: bool = True) -> None:
-        """Close the file."""
-        self._file.close()
+            lines.append(f"{_quoted(row.video)},{timestamp},{box},{row.action_id},{row.score:.6f}\n")
+        self._write(lines)
 
 
-class JsonlFile:
+class JsonlFile(_LineFile):
     """One JSON object a line, with the fields of `Row`."""
 
     def __init__(self, path: Path, selection: Selection) -> None:
-        self._file = path.open("w", encoding="utf-8")
+        super().__init__(path)
         self._selection = selection
 
     def write(self, keyframe: Keyframe) -> None:
         """Add the rows of a key frame, on disk when this returns."""
+        lines = []
         for row in keyframe.rows(self._selection):
             values = {name: round(v, 6) if isinstance(v, float) else v for name, v in row._asdict().items()}
-            self._file.write(json.dumps(values, ensure_ascii=False) + "\n")
-        self._file.flush()
-
-    def close(self, complete: bool = True) -> None:
-        """Close the file."""
-        self._file.close()
+            lines.append(json.dumps(values, ensure_ascii=False) + "\n")
+        self._write(lines)
 
 
 class AnnotatedFilm:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ava_tools.boxes import Boxes
+from ava_tools.errors import InputError
 from ava_tools.media.reader import Image
 from slowfast_det.checkpoints.model import Model
 from slowfast_det.clips.tensors import box_tensor, clip_tensor
@@ -47,6 +48,8 @@ def score_persons(
             device=model.device,
         )
         logits = model.network(pixels, box_tensor([boxes[number] for number in peopled], model.device))
+        if not bool(logits.isfinite().all()):
+            raise InputError(f"{model.name}: its scores are no finite numbers (damaged weights, or fp16 too narrow)")
         probabilities = logits.double().sigmoid().cpu().numpy()  # [K, N]
     ends = np.cumsum([len(boxes[number]) for number in peopled])
     for number, part in zip(peopled, np.split(probabilities, ends[:-1]), strict=True):

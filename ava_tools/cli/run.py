@@ -22,7 +22,7 @@ from rich.console import Console
 
 from ava_tools.errors import InputError
 
-console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 _debugging = False
 DEBUG_HELP = "Add `--debug` to see the traceback of a failure."
 

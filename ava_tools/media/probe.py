@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,29 +51,41 @@ def open_container(path: Path) -> tuple[InputContainer, VideoStream]:
     """
     import av
 
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{path}: no such file")
+    if not path.is_file():
+        raise InputError(f"{path}: is not a regular file")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
     try:
         # absolute, and local files only: neither "http:x.mp4" nor a reference inside the film reaches out
         container = av.open(
             os.path.abspath(path),
-            options={"protocol_whitelist": "file,crypto,data", "pattern_type": "none"},
+            options={
+                "protocol_whitelist": "file,crypto,data",
+                "format_whitelist": _film_formats(),
+                "pattern_type": "none",
+            },
             metadata_errors="replace",
         )
     except (av.FFmpegError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         raise InputError(f"{path}: not a film that can be read, or its end is missing ({reason})") from None
     try:
-        if _NO_FILMS & set(container.format.name.split(",")):
-            raise InputError(f"{path}: is {container.format.long_name}, not a film")
         stream = _video_stream(container, path)
         stream.thread_type = "AUTO"
         return container, stream
     except BaseException:
         container.close()
         raise
+
+
+@cache
+def _film_formats() -> str:
+    """All formats but those of text and play lists, as FFmpeg wants them listed."""
+    import av
+
+    return ",".join(name for name in sorted(av.formats_available) if not set(name.split(",")) & _NO_FILMS)
 
 
 def _video_stream(container: InputContainer, path: Path) -> VideoStream:

@@ -189,7 +189,7 @@ class Film:
         self._from_beginning = None
         try:
             self._container.seek(int(time / self._stream.time_base), stream=self._stream, backward=True)
-        except av.FFmpegError:
+        except (av.FFmpegError, OverflowError):
             return False
         return True
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from ava_tools.media.probe import FilmInfo
 from ava_tools.media.reader import Image
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
 
 _FINEST_TIME_BASE = 1_000_000  # an mp4 track counts time in a 32-bit number of units
 
@@ -35,7 +38,7 @@ class FilmWriter:
             options={"movflags": "hybrid_fragmented+delay_moov", "flush_packets": "1"},
         )
         self._stream = self._container.add_stream(
-            "libx264", rate=like.rate, options={"preset": "veryfast", "crf": "21"}
+            "libx264", rate=like.rate, options={"preset": "veryfast", "crf": "21", "bf": "0"}
         )
         self._stream.width = like.width + self._pad[1]
         self._stream.height = like.height + self._pad[0]
@@ -43,7 +46,10 @@ class FilmWriter:
         self._stream.codec_context.time_base = self._unit
         self._stream.codec_context.sample_aspect_ratio = like.pixel_aspect
         self._stream.codec_context.gop_size = max(1, round(2 * like.rate))  # a fragment ends every 2 seconds
-        self._last = -1
+        self._frame_length = max(1, round(1 / like.rate / self._unit))
+        self._last: int | None = None
+        self._durations: dict[int, int] = {}
+        self._broken = False
 
     def write(self, image: Image, time: Fraction) -> None:
         """Add one frame, RGB ``uint8[H, W, 3]``, shown from ``time`` (seconds) on; times must rise."""
@@ -52,15 +58,31 @@ class FilmWriter:
         if any(self._pad):
             image = np.pad(image, ((0, self._pad[0]), (0, self._pad[1]), (0, 0)), mode="edge")
         frame = VideoFrame.from_ndarray(image, format="rgb24")
-        self._last = max(round(time / self._unit), self._last + 1)
-        frame.pts, frame.time_base = self._last, self._unit
-        self._container.mux(self._stream.encode(frame))
+        stamp = round(time / self._unit)
+        if self._last is not None:
+            stamp = max(stamp, self._last + 1)
+            self._durations[self._last] = stamp - self._last
+        self._last = stamp
+        frame.pts, frame.time_base = stamp, self._unit
+        self._mux(frame)
+
+    def _mux(self, frame: VideoFrame | None) -> None:
+        """Encode a frame, or what the encoder still holds, and write it with the length it is shown."""
+        try:
+            for packet in self._stream.encode(frame):
+                packet.duration = self._durations.pop(packet.pts, self._frame_length)  # type: ignore[arg-type]
+                self._container.mux(packet)
+        except BaseException:
+            self._broken = True
+            raise
 
     def close(self) -> None:
         """Write what the encoder still holds, and the index."""
-        if self._last >= 0:
-            self._container.mux(self._stream.encode(None))
-        self._container.close()
+        try:
+            if self._last is not None and not self._broken:  # FFmpeg crashes when a broken file is written on
+                self._mux(None)
+        finally:
+            self._container.close()
 
     def __enter__(self) -> Self:
         return self

@@ -80,7 +80,8 @@ def load_model(weights: str | Path, config: str | Path | None = None) -> Model:
     chosen = load_config(config) if config is not None else own_config
     if chosen is None:
         raise InputError(f"{file.path}: does not say what network it is; name its config")
-    network = build_network(chosen.network, chosen.clip.num_frames)
+    with torch.device("meta"):  # no memory is taken before the tensors are known to fit
+        network = build_network(chosen.network, chosen.clip.num_frames)
     _fill(network, state, str(file.path))
     if labels is None or len(labels) != chosen.network.num_actions:
         labels = _labels(chosen)
@@ -176,7 +177,8 @@ def _fill(network: ActionNetwork, state: Mapping[str, Tensor], name: str) -> Non
     findings = [_listed("lacks", missing), _listed("has the unknown", unknown), "; ".join(sorted(misshapen)[:3])]
     if any(findings):
         raise InputError(f"{name}: does not fit its config: {'; '.join(filter(None, findings))}")
-    network.load_state_dict(state)
+    numbers = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+    network.load_state_dict(numbers, assign=True)
 
 
 def _listed(verb: str, keys: list[str]) -> str:

@@ -48,7 +48,7 @@ def read_metadata(metadata: Mapping[str, str], name: str) -> tuple[Config, Label
                 for id_, label, kind, scored in _json(metadata, "labels", name)
             )
         )
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"{name}: its labels are no list of [id, name, kind, scored]") from None
     if len(labels) != config.network.num_actions:
         raise InputError(
@@ -60,7 +60,7 @@ def read_metadata(metadata: Mapping[str, str], name: str) -> tuple[Config, Label
 def _json(metadata: Mapping[str, str], key: str, name: str) -> Any:
     try:
         return json.loads(metadata[key])
-    except (KeyError, json.JSONDecodeError):
+    except (KeyError, ValueError, RecursionError):
         raise InputError(f"{name}: its metadata lack a readable {key!r}") from None
 
 

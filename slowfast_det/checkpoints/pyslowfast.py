@@ -6,6 +6,7 @@ Names and values of facebookresearch/SlowFast 287ec00; only what an AVA detector
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from ava_tools.errors import InputError
 from slowfast_det.config import Config, parse_config, read_yaml
+from slowfast_det.weights.files import state_dict_of
 
 # Values that a yaml of theirs may leave out (slowfast/config/defaults.py).
 _DEFAULTS: dict[str, Any] = {
@@ -50,6 +52,8 @@ _FIXED: dict[str, Any] = {
     "RESNET.TRANS_FUNC": "bottleneck_transform",
 }
 
+_PER_PATHWAY = ("NUM_BLOCK_TEMP_KERNEL", "SPATIAL_STRIDES", "SPATIAL_DILATIONS")
+
 _STAGES = {"s2": "res2", "s3": "res3", "s4": "res4", "s5": "res5"}
 _LATERALS = {"s1_fuse": 0, "s2_fuse": 1, "s3_fuse": 2, "s4_fuse": 3}
 _PATHWAYS = {"pathway0": "slow", "pathway1": "fast"}
@@ -60,7 +64,7 @@ _LATERAL = re.compile(r"(s[1-4]_fuse)\.(conv_f2s|bn)\.(\w+)")
 
 def is_pyslowfast(content: Any) -> bool:
     """Whether a checkpoint was written by PySlowFast."""
-    return isinstance(content, Mapping) and isinstance(content.get("model_state"), Mapping)
+    return isinstance(content, Mapping) and state_dict_of(content.get("model_state")) is not None
 
 
 def config_of(content: Mapping[str, Any], name: str) -> Config:
@@ -82,18 +86,10 @@ def is_pyslowfast_config(content: Mapping[str, Any]) -> bool:
 
 def read_config(content: Mapping[str, Any], name: str) -> Config:
     """PySlowFast's sections as a configuration of ours."""
-    values = {key: _lookup(content, key, default, name) for key, default in _DEFAULTS.items()}
-    for key, expected in _FIXED.items():
-        if values[key] != expected:
-            raise InputError(f"{name}: {key} is {values[key]!r}; only {expected!r} is supported")
+    values = _checked_values(content, name)
     two = values["MODEL.ARCH"] == "slowfast"
-    if values["MODEL.ARCH"] not in ("slowfast", "slow"):
-        raise InputError(f"{name}: MODEL.ARCH is {values['MODEL.ARCH']!r}; 'slowfast' or 'slow' is supported")
-    if any(blocks for stage in values["NONLOCAL.LOCATION"] for blocks in stage):
-        raise InputError(f"{name}: NONLOCAL.LOCATION names non-local blocks; networks without them are supported")
     per_pathway = {
-        key: [_of_pathways(stage, two, key, name) for stage in values[f"RESNET.{key}"]]
-        for key in ("NUM_BLOCK_TEMP_KERNEL", "SPATIAL_STRIDES", "SPATIAL_DILATIONS")
+        key: [_of_pathways(stage, two, key, name) for stage in values[f"RESNET.{key}"]] for key in _PER_PATHWAY
     }
     for key in ("SPATIAL_STRIDES", "SPATIAL_DILATIONS"):
         if any(slow != fast for slow, fast in per_pathway[key]):
@@ -142,6 +138,24 @@ def read_config(content: Mapping[str, Any], name: str) -> Config:
     return config
 
 
+def _checked_values(content: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The values that are read, defaults filled in; those of networks that are not supported are refused."""
+    values = {key: _lookup(content, key, default, name) for key, default in _DEFAULTS.items()}
+    for key, expected in _FIXED.items():
+        if values[key] != expected:
+            raise InputError(f"{name}: {key} is {reprlib.repr(values[key])}; only {expected!r} is supported")
+    if values["MODEL.ARCH"] not in ("slowfast", "slow"):
+        raise InputError(
+            f"{name}: MODEL.ARCH is {reprlib.repr(values['MODEL.ARCH'])}; 'slowfast' or 'slow' is supported"
+        )
+    for key in ("NONLOCAL.LOCATION", *(f"RESNET.{key}" for key in _PER_PATHWAY)):
+        if not isinstance(values[key], list) or not all(isinstance(stage, list) for stage in values[key]):
+            raise InputError(f"{name}: {key} is {reprlib.repr(values[key])}; a list for each stage is expected")
+    if any(blocks for stage in values["NONLOCAL.LOCATION"] for blocks in stage):
+        raise InputError(f"{name}: NONLOCAL.LOCATION names non-local blocks; networks without them are supported")
+    return values
+
+
 def state_dict_from(content: Mapping[str, Any]) -> dict[str, Tensor]:
     """The checkpoint's tensors under our names; those without a counterpart keep theirs."""
     return {_our_name(_without_prefix(key)): value for key, value in content["model_state"].items()}
@@ -174,12 +188,12 @@ def _lookup(content: Mapping[str, Any], key: str, default: Any, name: str) -> An
     section_name, _, option = key.partition(".")
     section = content.get(section_name) or {}
     if not isinstance(section, Mapping):
-        raise InputError(f"{name}: {section_name} is {section!r}; a section with keys is expected")
+        raise InputError(f"{name}: {section_name} is {reprlib.repr(section)}; a section with keys is expected")
     return section.get(option, default)
 
 
 def _of_pathways(stage: Any, two: bool, key: str, name: str) -> tuple[Any, Any]:
     """A stage's values of the slow and the fast pathway; one value stands for both."""
     if not isinstance(stage, list) or not stage:
-        raise InputError(f"{name}: RESNET.{key} holds {stage!r}; one value a pathway is expected")
+        raise InputError(f"{name}: RESNET.{key} holds {reprlib.repr(stage)}; one value a pathway is expected")
     return stage[0], stage[1] if two and len(stage) > 1 else stage[0]

@@ -8,11 +8,20 @@ from __future__ import annotations
 import numpy as np
 
 from ava_tools.boxes import Boxes, to_pixels
+from ava_tools.errors import InputError
 from ava_tools.media.reader import Image
+
+_NARROWEST = 16  # long side over short side
 
 
 def clip_size(height: int, width: int, short_side: int) -> tuple[int, int]:
-    """Height and width of the clip for a film of ``height`` x ``width``; the long side is cut to whole pixels."""
+    """Height and width of the clip for a film of ``height`` x ``width``; the long side is cut to whole pixels.
+
+    Raises:
+        InputError: the film is so long and narrow that its clips would be enormous.
+    """
+    if max(height, width) > _NARROWEST * min(height, width):
+        raise InputError(f"frames of {width} x {height} pixels are too narrow; up to {_NARROWEST}:1 is allowed")
     if min(height, width) == short_side:
         return height, width
     if height <= width:

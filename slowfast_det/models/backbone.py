@@ -116,4 +116,4 @@ def linspaced_frames(num_frames: int, count: int) -> Tensor:
 
     PySlowFast's choice: 0 4 8 13 17 22 26 31 for 8 of 32, not every fourth frame.
     """
-    return torch.linspace(0, num_frames - 1, count).long()
+    return torch.linspace(0, num_frames - 1, count, device="cpu").long()

@@ -27,7 +27,8 @@ class PrecomputedBoxes:
 
     def of_film(self, name: str) -> dict[float, tuple[Boxes, NDArray[np.float64]]]:
         """Boxes of one film by timestamp, rising: unit boxes ``[K, 4]`` and their scores ``[K]``."""
-        own = self._table[self._table["video"] == name]
-        times = own["timestamp"].to_numpy(dtype=float)
-        boxes, scores = own[COORDINATES].to_numpy(dtype=float), own["score"].to_numpy(dtype=float)
-        return {float(time): (boxes[times == time], scores[times == time]) for time in np.unique(times)}
+        own = self._table[self._table["video"] == name].sort_values("timestamp", kind="stable")
+        times, starts = np.unique(own["timestamp"].to_numpy(dtype=float), return_index=True)
+        boxes = np.split(own[COORDINATES].to_numpy(dtype=float), starts[1:])
+        scores = np.split(own["score"].to_numpy(dtype=float), starts[1:])
+        return {float(time): persons for time, persons in zip(times, zip(boxes, scores, strict=True), strict=False)}

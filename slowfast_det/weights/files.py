@@ -55,7 +55,7 @@ def _open_safetensors(path: Path) -> WeightFile:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
             return WeightFile(path, tensors, file.metadata() or {})
-    except (SafetensorError, OSError) as problem:
+    except (SafetensorError, OSError, RuntimeError) as problem:
         raise InputError(f"{path}: a safetensors file that is damaged or cut off ({problem})") from None
 
 

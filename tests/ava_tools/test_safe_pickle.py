@@ -26,7 +26,7 @@ def same(one: object, other: object) -> bool:
     if isinstance(other, np.ndarray):
         kinds = np.asarray(one).dtype.kind, np.asarray(one).dtype.itemsize
         return kinds == (other.dtype.kind, other.dtype.itemsize) and np.array_equal(np.asarray(one), other)
-    return type(one) is type(other) and one == other
+    return isinstance(one, type(other)) and one == other
 
 
 # ---------------------------------------------------------------- what comes through
@@ -289,6 +289,31 @@ def test_deep_nesting_comes_through_or_is_refused():
 
 
 # ---------------------------------------------------------------- what is easily got wrong
+
+
+def bomb():
+    """A tuple of shared tuples: small in the file, without end to whoever walks it."""
+    value: tuple[object, ...] = (1,)
+    for _ in range(6):
+        value = (value,) * 40
+    return {"a,1": value}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(pickle.dumps({frozenset([frozenset([1])]): 1}, 4), id="sets"),
+        pytest.param(b"\x80\x04ccollections\nOrderedDict\n)R}\x8c\x05itemsK\x05sb.", id="a method replaced"),
+        pytest.param(b"\x80\x02" + b"(" + b"N" * 5000 + b"t.", id="endless tuple"),
+    ],
+)
+def test_containers_that_are_no_plain_data_are_refused(data):
+    with pytest.raises(InputError, match="not a pickle of plain data"):
+        loads(data, "x.pkl")
+
+
+def test_shared_tuples_are_not_walked():
+    assert set(loads(pickle.dumps(bomb()), "x.pkl")) == {"a,1"}
 
 
 @pytest.mark.parametrize(

@@ -83,3 +83,9 @@ def test_a_good_match_is_not_given_up_for_two_bad_ones():
     before = [(0.0, 0.2, 0.2, 0.8), (0.39, 0.2, 0.59, 0.8)]
     after = [(0.21, 0.2, 0.41, 0.8), (0.6, 0.2, 0.8, 0.8)]  # the first is near the second of before, no others are
     assert identities([before, after])[1] == [2, 3]
+
+
+def test_a_person_who_moved_a_little_more_than_the_own_width_keeps_the_identity():
+    """Boxes that touch but do not overlap are compared enlarged."""
+    before, after = (0.30, 0.2, 0.40, 0.8), (0.40, 0.2, 0.50, 0.8)
+    assert identities([[before], [after]]) == [[1], [1]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count, pairwise
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -144,6 +145,29 @@ def test_each_frame_is_prepared_once_and_only_if_needed():
     assert len(prepared) == len(set(prepared))
     assert set(prepared) == needed
     assert all(early < late for early, late in pairwise(prepared))
+
+
+def test_a_frame_that_clips_share_is_converted_once():
+    class CountedFrame(FakeFrame):
+        converted: ClassVar[list[int]] = []
+
+        def rgb(self):
+            self.converted.append(self.number)
+            return super().rgb()
+
+    frames = [CountedFrame(number, time) for number, time in enumerate(steady(30, 90))]
+    clips = list(
+        stream_clips(
+            frames,
+            [1.0, 1.1, 1.2],
+            num_frames=32,
+            sampling_rate=1,
+            frame_length=Fraction(1, 30),
+            prepare=lambda image: image,
+        )
+    )
+    assert sum(len(clip.frames) for clip in clips) == 96
+    assert len(CountedFrame.converted) == len(set(CountedFrame.converted)) < 96
 
 
 def test_boxes_are_pyslowfasts(data_pipeline):

@@ -186,3 +186,15 @@ def test_a_killed_process_leaves_a_film_that_plays(tmp_path):
     assert [time - times[0] for time in times] == [Fraction(number, 5) for number in range(len(times))]
     levels = [picture.mean() for picture in pictures]
     assert levels == pytest.approx([30 + number for number in range(len(levels))], abs=3)
+
+
+def test_a_long_gap_counts_in_the_films_length(tmp_path):
+    info = FilmInfo(Path("x.mp4"), "x", 32, 32, Fraction(25), None, Fraction(1, 1000))
+    times = [Fraction(n, 25) for n in range(50)] + [Fraction(99, 10), Fraction(248, 25)]
+    with FilmWriter(tmp_path / "x.mp4", info) as writer:
+        for time in times:
+            writer.write(np.zeros((32, 32, 3), np.uint8), time)
+    with av.open(str(tmp_path / "x.mp4")) as container:
+        stream = container.streams.video[0]
+        assert float(stream.duration * stream.time_base) == pytest.approx(9.96, abs=0.001)
+        assert [frame.time for frame in container.decode(stream)] == pytest.approx([float(time) for time in times])
