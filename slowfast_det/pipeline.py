@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from ava_tools.boxes import Boxes, to_unit
 from ava_tools.errors import InputError
+from ava_tools.media.frames import Frame, FrameSource
 from ava_tools.media.probe import FilmInfo
-from ava_tools.media.reader import Frame, FrameSource, open_film
+from ava_tools.media.reader import open_film
 from slowfast_det.association import Association
 from slowfast_det.checkpoints.model import Model, load_model
 from slowfast_det.clips.geometry import boxes_in_clip, clip_size, resize
@@ -127,7 +128,10 @@ class FilmRun(Iterator[Keyframe]):
     def _clips(self, film: FrameSource) -> Iterator[Clip]:
         """Clips around every moment; given moments outside the film are reported and left out."""
         look = self._detector.model.clip
-        size = clip_size(self.info.height, self.info.width, look.short_side)
+        try:
+            size = clip_size(self.info.height, self.info.width, look.short_side)
+        except InputError as problem:
+            raise InputError(f"{self.info.path}: {problem}") from None
         moments: Iterable[float] = self._span.moments() if self._given is None else self._given
         start = self._span.start if self._given is None else min(self._given, default=0.0)
         first = clip_indices(start, look.num_frames, look.sampling_rate).start

@@ -15,7 +15,8 @@ from ava_tools.atomic import replacing
 from ava_tools.boxes import to_pixels
 from ava_tools.errors import InputError
 from ava_tools.media.draw import BoxPainter
-from ava_tools.media.reader import Frame, open_film
+from ava_tools.media.frames import Frame
+from ava_tools.media.reader import open_film
 from ava_tools.media.writer import FilmWriter
 from ava_tools.tables import format_timestamp
 from slowfast_det.keyframe import Keyframe, Selection

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ava_tools.boxes import Boxes
 from ava_tools.errors import InputError
-from ava_tools.media.reader import Image
+from ava_tools.media.frames import Image
 from slowfast_det.checkpoints.model import Model
 from slowfast_det.clips.tensors import box_tensor, clip_tensor
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ava_tools.boxes import Boxes
-from ava_tools.media.reader import Image
+from ava_tools.media.frames import Image
 
 # One a person, dark enough for white text, neighbours far apart in hue.
 _COLOURS = [

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from ava_tools.media.frames import Image
 from ava_tools.media.probe import FilmInfo
-from ava_tools.media.reader import Image
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame

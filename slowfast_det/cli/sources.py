@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ava_tools.errors import InputError
-from ava_tools.media.reader import image_files
+from ava_tools.media.frame_folder import image_files
 
 FILM_SUFFIXES = frozenset(
     f".{suffix}"

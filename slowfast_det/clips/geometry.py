@@ -9,7 +9,7 @@ import numpy as np
 
 from ava_tools.boxes import Boxes, to_pixels
 from ava_tools.errors import InputError
-from ava_tools.media.reader import Image
+from ava_tools.media.frames import Image
 
 _NARROWEST = 16  # long side over short side
 

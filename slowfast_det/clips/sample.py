@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ava_tools.media.reader import Frame, Image
+from ava_tools.media.frames import Frame, Image
 
 TIMELINE_RATE = 30
 _HALF = Fraction(1, 2)

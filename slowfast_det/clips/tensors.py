@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ava_tools.boxes import Boxes
-from ava_tools.media.reader import Image
+from ava_tools.media.frames import Image
 
 
 def clip_tensor(

@@ -12,7 +12,7 @@ from torchvision.models import detection
 from torchvision.models.detection import FasterRCNN
 
 from ava_tools.errors import InputError
-from ava_tools.media.reader import Image
+from ava_tools.media.frames import Image
 from slowfast_det.persons.protocol import PersonBoxes
 from slowfast_det.weights.download import cached_path, fetch_state_dict
 from slowfast_det.weights.files import open_weights, state_dict_of

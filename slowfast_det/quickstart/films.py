@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ava_tools.boxes import Boxes, to_unit
+from ava_tools.media.frames import Image
 from ava_tools.media.probe import FilmInfo
-from ava_tools.media.reader import Image
 from ava_tools.media.writer import FilmWriter
 from ava_tools.tables import format_timestamp
 

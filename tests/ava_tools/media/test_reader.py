@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from ava_tools.errors import InputError
-from ava_tools.media.reader import image_files, open_film
+from ava_tools.media.frame_folder import image_files
+from ava_tools.media.reader import open_film
 
 NTSC = Fraction(30000, 1001)
 MILLISECOND = Fraction(1, 1000)
