@@ -8,7 +8,7 @@ from ava_tools import InputError, ava_labels, read_labels
 
 FORMS = {
     "pbtxt item": 'item {\n  name: "run"\n  id: 3\n}\nitem {\n  name: "jump, high"\n  id: 5\n}\n',
-    "pbtxt label": 'label {\n name: "run"\n label_id: 3\n label_type: POSE\n}\nlabel { name: "jump, high" label_id: 5 }',
+    "pbtxt label": 'label {\n name: "run"\n label_id: 3\n label_type: X\n}\nlabel { name: "jump, high" label_id: 5 }',
     "json names to ids": '{"run": 3, "jump, high": 5}',
     "json ids to names": '{"3": "run", "5": "jump, high"}',
     "json entries": '[{"id": 3, "name": "run"}, {"id": 5, "name": "jump, high"}]',
