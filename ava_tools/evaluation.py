@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from ava_tools.errors import InputError
 from ava_tools.label_files import read_labels
-from ava_tools.labels import Labels, ava_labels
+from ava_tools.labels import KINDS, Labels, ava_labels
 from ava_tools.metrics.average_precision import Ints, LabelledBoxes
+from ava_tools.metrics.confidence import Interval, bootstrap_mean_ap, spread_over_ties
 from ava_tools.metrics.frame_map import FrameEvaluation, evaluate_frames
 from ava_tools.metrics.protocols import PROTOCOLS, Protocol, ProtocolName
 from ava_tools.tables import COORDINATES, read_detections, read_key_frames, read_truth
@@ -31,12 +32,16 @@ class Report:
         labels: the actions that are scored.
         evaluation: truth and detections that count, matched.
         notes: one sentence for everything that was left out, and how much of it.
+        video_of_frame: ``int64[F]`` film of each frame code.
+        evaluate_shuffled: the same evaluation with equal scores in an order drawn from a generator.
     """
 
     protocol: Protocol
     labels: Labels
     evaluation: FrameEvaluation
     notes: tuple[str, ...]
+    video_of_frame: Ints
+    evaluate_shuffled: Callable[[np.random.Generator], FrameEvaluation]
 
     @cached_property
     def per_action(self) -> pd.DataFrame:
@@ -55,6 +60,53 @@ class Report:
     def mean_ap(self) -> float:
         """Mean over the actions that have an AP; NaN if none has."""
         return _mean(self.per_action["ap"].to_numpy(dtype=float))
+
+    @cached_property
+    def by_threshold(self) -> pd.Series[float]:
+        """Mean AP at each least overlap from 0.1 to 0.95."""
+        thresholds = np.round(np.arange(0.1, 0.96, 0.05), 2)
+        means = [_mean(self.evaluation.ap(threshold)) for threshold in thresholds]
+        return pd.Series(means, index=pd.Index(thresholds, name="iou"), name="mean_ap")
+
+    @cached_property
+    def by_kind(self) -> pd.DataFrame:
+        """Mean AP of each kind of action (pose, object, person), with how many actions and truth boxes it has."""
+        table = self.per_action.assign(kind=[action.kind or "" for action in self.labels])
+        groups = table[table["ap"].notna()].groupby("kind")
+        found = groups.agg(mean_ap=("ap", "mean"), actions=("ap", "size"), truth=("truth", "sum"))
+        return found.reindex([kind for kind in KINDS if kind in found.index])
+
+    def curve(self, action_id: int) -> pd.DataFrame:
+        """Precision and recall of one action down the ranking: columns score, precision, recall.
+
+        Raises:
+            InputError: the action is not scored.
+        """
+        if action_id not in self.labels.ids:
+            raise InputError(f"action_id {action_id} is not one of the {len(self.labels)} that are scored")
+        column = self.labels.ids.index(action_id)
+        found = self.evaluation
+        rows = found.ranking[found.detections.action[found.ranking] == column]
+        hits = np.cumsum(found.true_positives()[rows])
+        truth = found.truth_counts[column]
+        return pd.DataFrame(
+            {
+                "score": found.detections.score[rows],
+                "precision": hits / np.arange(1, len(rows) + 1),
+                "recall": hits / truth if truth else np.full(len(rows), np.nan),
+            }
+        )
+
+    def confidence(self, samples: int = 1000, seed: int = 0) -> Interval:
+        """The 95 % interval of the mean AP when films are drawn anew; NaN with a single film."""
+        return bootstrap_mean_ap(self.evaluation, self.video_of_frame, samples, seed)
+
+    def tie_spread(self, orders: int = 100, seed: int = 0) -> Interval:
+        """Least and largest mean AP over random orders of equal scores.
+
+        The peers' sort is unstable: their number is one of these.
+        """
+        return spread_over_ties(lambda random: _mean(self.evaluate_shuffled(random).ap()), orders, seed)
 
 
 def evaluate(
@@ -93,16 +145,22 @@ def evaluate(
     found_boxes = _labelled(found_table, found_frames, columns, _name(detections, "the detections"), notes)
     excluded_frames = rest[0] if rest else np.zeros(0, dtype=np.int64)
     rules = PROTOCOLS[protocol]
-    evaluation = evaluate_frames(
-        truth_boxes,
-        found_boxes,
-        len(scored),
-        rules,
-        named_frames=np.unique(truth_frames),
-        excluded_frames=np.unique(excluded_frames),
-    )
+    named, left_out = np.unique(truth_frames), np.unique(excluded_frames)
+
+    def evaluate_in_order(shuffle: np.random.Generator | None) -> FrameEvaluation:
+        return evaluate_frames(
+            truth_boxes,
+            found_boxes,
+            len(scored),
+            rules,
+            named_frames=named,
+            excluded_frames=left_out,
+            shuffle=shuffle,
+        )
+
     notes += _notes_on_frames(found_boxes, truth_frames, excluded_frames, rules)
-    return Report(rules, scored, evaluation, tuple(notes))
+    videos = _video_of_frame(tables, [found_frames, truth_frames, *rest])
+    return Report(rules, scored, evaluate_in_order(None), tuple(notes), videos, evaluate_in_order)
 
 
 def _frame_codes(tables: list[pd.DataFrame]) -> list[Ints]:
@@ -113,6 +171,14 @@ def _frame_codes(tables: list[pd.DataFrame]) -> list[Ints]:
     frames, _ = pd.factorize(videos.astype(np.int64) * (ticks.max(initial=0) + 1) + ticks)
     ends = np.cumsum([len(table) for table in tables])[:-1]
     return [part.astype(np.int64) for part in np.split(frames, ends)]
+
+
+def _video_of_frame(tables: list[pd.DataFrame], frames: list[Ints]) -> Ints:
+    """Film, 0 to V - 1, of each frame code."""
+    videos, _ = pd.factorize(pd.concat([table["video"] for table in tables], ignore_index=True))
+    of_frame = np.zeros(max((int(part.max(initial=-1)) for part in frames), default=-1) + 1, dtype=np.int64)
+    of_frame[np.concatenate(frames)] = videos
+    return of_frame
 
 
 def _columns_of(vocabulary: Labels, scored: Labels) -> Mapping[int, int]:

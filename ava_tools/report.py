@@ -18,12 +18,24 @@ def as_text(report: Report) -> str:
     lines = [
         f"frame mAP {report.mean_ap:.4f} ({report.protocol.name}, IoU 0.5, {counted} of {len(table)} actions)",
         "",
+        *_lines(report),
         f"{'id':>4}  {'action':<{width}}  {'AP':>6}  {'truth':>8}  {'detections':>10}",
     ]
     for action_id, row in table.iterrows():
         ap = "n/a" if math.isnan(row["ap"]) else f"{row['ap']:.4f}"
         lines.append(f"{action_id:>4}  {row['name']:<{width}}  {ap:>6}  {row['truth']:>8,}  {row['detections']:>10,}")
     return "\n".join(lines)
+
+
+def _lines(report: Report) -> list[str]:
+    """A line a kind of action, and the mean at other overlaps."""
+    kinds = [
+        f"{kind:<7} {row['mean_ap']:.4f}  ({row['actions']:.0f} actions, {row['truth']:,.0f} truth boxes)"
+        for kind, row in report.by_kind.iterrows()
+    ]
+    at = report.by_threshold
+    shown = "  ".join(f"{iou:g}: {at[iou]:.4f}" for iou in (0.3, 0.5, 0.75) if not math.isnan(at[iou]))
+    return [*kinds, *([f"IoU {shown}"] if shown else []), ""]
 
 
 def as_json(report: Report, path: Path) -> None:

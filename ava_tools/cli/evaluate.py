@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from ava_tools.cli.run import console
 
@@ -16,6 +18,8 @@ def evaluate(
     excluded: Path | None = None,
     protocol: Literal["activitynet", "pyslowfast", "mmaction2"] = "activitynet",
     json: Path | None = None,
+    confidence: Annotated[bool, Parameter(negative="")] = False,
+    ties: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Frame mAP at IoU 0.5 of a detection file against a truth file.
 
@@ -26,6 +30,8 @@ def evaluate(
         excluded: Key frames that do not count: video,timestamp.
         protocol: Whose way of counting: the official code's, PySlowFast's or mmaction2's.
         json: Write the numbers to this file.
+        confidence: Also print the 95 % interval of the mean over films drawn with replacement.
+        ties: Also print the spread of the mean over random orders of equal scores.
     """
     from ava_tools.evaluation import evaluate as run_evaluation
     from ava_tools.report import as_json, as_text
@@ -34,5 +40,11 @@ def evaluate(
     for note in report.notes:
         console.print(f"note: {note}")
     print(as_text(report))
+    if confidence:
+        found = report.confidence()
+        print(f"\n95 % of 1000 bootstrap samples of films: {found.low:.4f} to {found.high:.4f}")
+    if ties:
+        found = report.tie_spread()
+        print(f"\n100 random orders of equal scores: {found.low:.4f} to {found.high:.4f}")
     if json is not None:
         as_json(report, json)

@@ -116,10 +116,19 @@ def true_positives(matches: Matches, order: Ints, threshold: float) -> NDArray[n
     return positive
 
 
-def falling_scores(score: Floats, action: Ints) -> Ints:
-    """Rows grouped by action, within each by falling score; equal scores keep their order."""
-    by_score = np.argsort(-score, kind="stable")
-    return by_score[np.argsort(action[by_score].astype(np.int16), kind="stable")]
+def falling(score: Floats, shuffle: np.random.Generator | None = None) -> Ints:
+    """Rows by falling score; equal scores keep their order, or come in a random one."""
+    if shuffle is None:
+        return np.argsort(-score, kind="stable")
+    mixed = shuffle.permutation(len(score))
+    return mixed[np.argsort(-score[mixed], kind="stable")]
+
+
+def grouped(rows: Ints, group: Ints) -> Ints:
+    """The rows grouped by ``group[row]``, within each group in the order given."""
+    keys = group[rows]
+    small = keys.astype(np.int16) if len(keys) and keys.max() < 2**15 else keys  # numpy sorts those by radix
+    return rows[np.argsort(small, kind="stable")]
 
 
 def average_precisions(positive: NDArray[np.bool_], action: Ints, ranking: Ints, truth_counts: Ints) -> Floats:
@@ -128,7 +137,7 @@ def average_precisions(positive: NDArray[np.bool_], action: Ints, ranking: Ints,
     Args:
         positive: ``bool[K]`` which detections are true positives.
         action: ``int64[K]``.
-        ranking: rows as `falling_scores` gives them.
+        ranking: rows grouped by action, within each by falling score.
         truth_counts: ``int64[N]`` truth boxes of each action.
 
     Returns:

@@ -15,7 +15,8 @@ from ava_tools.metrics.average_precision import (
     Matches,
     average_precisions,
     best_overlaps,
-    falling_scores,
+    falling,
+    grouped,
     true_positives,
 )
 from ava_tools.metrics.protocols import Protocol
@@ -66,6 +67,7 @@ def evaluate_frames(
     *,
     named_frames: Ints,
     excluded_frames: Ints,
+    shuffle: np.random.Generator | None = None,
 ) -> FrameEvaluation:
     """Apply a protocol and match.
 
@@ -76,6 +78,7 @@ def evaluate_frames(
         protocol: which of the peers' ways.
         named_frames: frames that the truth file names, with boxes or without.
         excluded_frames: frames that are left out.
+        shuffle: puts equal scores in a random order, in the cap, in matching and in ranking.
     """
     if protocol.single_precision:
         truth, detections = _single(truth), _single(detections)
@@ -89,35 +92,34 @@ def evaluate_frames(
     by_frame = np.argsort(detections.frame, kind="stable")  # frames as they first appear, rows as they stand
     detections = detections.take(by_frame)
     if protocol.cap is not None:
-        detections = detections.take(best_of_each_frame(detections, protocol.cap))
+        detections = detections.take(best_of_each_frame(detections, protocol.cap, shuffle))
     if protocol.drop_empty_boxes:
         detections = detections.take(area(detections.boxes) > 0)
     group = detections.frame * num_actions + detections.action
     matches = best_overlaps(truth.boxes, truth.frame * num_actions + truth.action, detections.boxes, group)
-    order = np.argsort(-detections.score, kind="stable") if protocol.matched_by_score else np.arange(len(detections))
+    by_score = falling(detections.score, shuffle)
     return FrameEvaluation(
         truth=truth,
         detections=detections,
         truth_counts=truth_counts,
         detection_counts=np.bincount(detections.action, minlength=num_actions),
         matches=matches,
-        matching_order=order,
-        ranking=falling_scores(detections.score, detections.action),
+        matching_order=by_score if protocol.matched_by_score else np.arange(len(detections)),
+        ranking=grouped(by_score, detections.action),
         silent_actions=protocol.silent_actions,
     )
 
 
-def best_of_each_frame(detections: LabelledBoxes, cap: int) -> NDArray[np.bool_]:
-    """Mask of the ``cap`` best-scored boxes of each frame; of equal ones those that stand first.
-
-    Frames must stand together.
-    """
-    by_score = np.lexsort((-detections.score, detections.frame))  # stable: equal scores keep their order
-    frames = detections.frame[by_score]
-    starts = np.flatnonzero(np.concatenate([[True], frames[1:] != frames[:-1]])) if len(frames) else np.zeros(0, int)
-    place = np.arange(len(frames)) - np.repeat(starts, np.diff(np.append(starts, len(frames))))
+def best_of_each_frame(
+    detections: LabelledBoxes, cap: int, shuffle: np.random.Generator | None = None
+) -> NDArray[np.bool_]:
+    """Mask of the ``cap`` best-scored boxes of each frame; of equal ones those that stand first, or any."""
+    ranked = grouped(falling(detections.score, shuffle), detections.frame)
+    frames = detections.frame[ranked]
+    _, starts, counts = np.unique(frames, return_index=True, return_counts=True)
+    place = np.arange(len(frames)) - np.repeat(starts, counts)
     kept = np.zeros(len(frames), dtype=bool)
-    kept[by_score[place < cap]] = True
+    kept[ranked[place < cap]] = True
     return kept
 
 
