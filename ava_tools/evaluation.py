@@ -11,16 +11,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ava_tools.boxes import area
 from ava_tools.errors import InputError
 from ava_tools.label_files import read_labels
 from ava_tools.labels import KINDS, Labels, ava_labels
 from ava_tools.metrics.average_precision import Ints, LabelledBoxes
+from ava_tools.metrics.breakdown import break_down
 from ava_tools.metrics.confidence import Interval, bootstrap_mean_ap, spread_over_ties
-from ava_tools.metrics.frame_map import FrameEvaluation, evaluate_frames
+from ava_tools.metrics.frame_map import FrameEvaluation, evaluate_frames, size_ap
 from ava_tools.metrics.protocols import PROTOCOLS, Protocol, ProtocolName
 from ava_tools.tables import COORDINATES, read_detections, read_key_frames, read_truth
 
 _MICRO = 1_000_000
+SIZES = (("small", 0.0, 0.05), ("medium", 0.05, 0.2), ("large", 0.2, float("inf")))  # shares of the frame
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,28 @@ class Report:
         groups = table[table["ap"].notna()].groupby("kind")
         found = groups.agg(mean_ap=("ap", "mean"), actions=("ap", "size"), truth=("truth", "sum"))
         return found.reindex([kind for kind in KINDS if kind in found.index])
+
+    @cached_property
+    def by_size(self) -> pd.DataFrame:
+        """Mean AP on small, medium and large truth boxes, by their share of the frame, and their numbers."""
+        areas = area(self.evaluation.truth.boxes)
+        rows = [
+            (
+                size,
+                least,
+                most,
+                _mean(size_ap(self.evaluation, least, most)),
+                int(((areas >= least) & (areas < most)).sum()),
+            )
+            for size, least, most in SIZES
+        ]
+        return pd.DataFrame(rows, columns=["size", "least", "most", "mean_ap", "truth"]).set_index("size")
+
+    @cached_property
+    def errors(self) -> pd.DataFrame:
+        """Each kind of error with its count and its share of the gap between the mean AP and 1 (see `break_down`)."""
+        found = [(error.kind, error.count, error.share) for error in break_down(self.evaluation)]
+        return pd.DataFrame(found, columns=["error", "count", "share"]).set_index("error")
 
     def curve(self, action_id: int) -> pd.DataFrame:
         """Precision and recall of one action down the ranking: columns score, precision, recall.

@@ -35,7 +35,16 @@ def _lines(report: Report) -> list[str]:
     ]
     at = report.by_threshold
     shown = "  ".join(f"{iou:g}: {at[iou]:.4f}" for iou in (0.3, 0.5, 0.75) if not math.isnan(at[iou]))
-    return [*kinds, *([f"IoU {shown}"] if shown else []), ""]
+    sizes = "  ".join(
+        f"{size} {row['mean_ap']:.4f}" for size, row in report.by_size.iterrows() if not math.isnan(row["mean_ap"])
+    )
+    errors = [
+        f"{row['share']:>7.4f}  {error} ({row['count']:,.0f})"
+        for error, row in report.errors.iterrows()
+        if row["count"]
+    ]
+    gap = [f"what keeps it from 1 ({1 - report.mean_ap:.4f}):", *errors] if errors else []
+    return [*kinds, *([f"IoU {shown}"] if shown else []), *([f"boxes {sizes}"] if sizes else []), *gap, ""]
 
 
 def as_json(report: Report, path: Path) -> None:

@@ -59,6 +59,34 @@ class FrameEvaluation:
         return result
 
 
+def size_ap(evaluation: FrameEvaluation, least: float, most: float, threshold: float = 0.5) -> Floats:
+    """Average precision of each action on boxes of some sizes alone.
+
+    COCO's way: truth of other sizes is not asked for, and detections that found it, or that are of another
+    size themselves and found nothing, do not count at all.
+
+    Args:
+        evaluation: what was matched.
+        least: area of the smallest box, in units of the boxes; included.
+        most: area of the largest; excluded.
+        threshold: least overlap.
+
+    Returns:
+        ``float64[N]``; NaN where there is no truth of the size.
+    """
+    of_size = _within(area(evaluation.truth.boxes), least, most)
+    positive = evaluation.true_positives(threshold)
+    counts = np.where(positive, False, _within(area(evaluation.detections.boxes), least, most))
+    counts[positive] = of_size[evaluation.matches.truth[positive]]
+    ranking = evaluation.ranking[counts[evaluation.ranking]]
+    truth_counts = np.bincount(evaluation.truth.action[of_size], minlength=len(evaluation.truth_counts))
+    return average_precisions(positive, evaluation.detections.action, ranking, truth_counts)
+
+
+def _within(values: Floats, least: float, most: float) -> NDArray[np.bool_]:
+    return np.asarray((values >= least) & (values < most))
+
+
 def evaluate_frames(
     truth: LabelledBoxes,
     detections: LabelledBoxes,
