@@ -16,12 +16,16 @@ from hypothesis import strategies as st
 from ava_tools import Action, InputError, Labels, ava_labels, evaluate
 from ava_tools.cli.main import app
 from ava_tools.cli.run import run
+from ava_tools.metrics.average_precision import LabelledBoxes
+from ava_tools.metrics.person_boxes import oracle_ap
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 SCORED = [action.id for action in ava_labels() if action.scored]
 THREE = Labels((Action(1, "stand"), Action(2, "walk"), Action(3, "wave")))
 TRUTH_COLUMNS = ["video", "timestamp", "x1", "y1", "x2", "y2", "action_id"]
 COLUMNS = [*TRUTH_COLUMNS, "score"]
+BOX = [0.1, 0.1, 0.5, 0.9]
+AWAY = [0.6, 0.1, 0.9, 0.9]
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +71,17 @@ def test_pyslowfast_matches_in_the_order_of_the_file(golden, found):
     backwards = found.iloc[::-1].reset_index(drop=True)
     report = evaluate(FIXTURES / "evaluator_truth.csv", backwards, protocol="pyslowfast")
     assert report.mean_ap == pytest.approx(golden["reversed"], abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["mmaction2", "mmaction2_excluded"])
+def test_mmaction2s_numbers(golden, found, tmp_path, name):
+    (tmp_path / "excluded.csv").write_text("\n".join(golden["excluded"]) + "\n")
+    excluded = tmp_path / "excluded.csv" if name.endswith("excluded") else None
+    report = evaluate(FIXTURES / "evaluator_truth.csv", found, excluded=excluded, protocol="mmaction2")
+    assert report.mean_ap == pytest.approx(golden[name]["overall"], abs=1e-9)
+    kinds = {"pose": "person_movement", "object": "object_manipulation", "person": "person_interaction"}
+    for kind, theirs in kinds.items():
+        assert report.by_kind["mean_ap"][kind] == pytest.approx(golden[name][theirs], abs=1e-9)
 
 
 # ---------------------------------------------------------------- brute force from the definition
@@ -202,9 +217,6 @@ def test_perfect_detections_give_one(case):
 
 # ---------------------------------------------------------------- the protocols' own ways
 
-BOX = [0.1, 0.1, 0.5, 0.9]
-AWAY = [0.6, 0.1, 0.9, 0.9]
-
 
 @pytest.mark.parametrize(
     ("protocol", "expected"),
@@ -245,6 +257,110 @@ def test_equal_scores_keep_the_order_of_frames_and_rows():
     right, wrong = ["b", 1.0, *BOX, 1, 0.5], ["a", 1.0, *AWAY, 1, 0.5]
     assert evaluate(*tables(truth, [right, wrong]), labels=THREE).mean_ap == 0.5
     assert evaluate(*tables(truth, [wrong, right]), labels=THREE).mean_ap == 0.25
+
+
+# ---------------------------------------------------------------- what a report can tell
+
+
+@pytest.mark.parametrize("protocol", ["activitynet", "pyslowfast", "mmaction2"])
+@given(cases())
+@settings(max_examples=100, deadline=None)
+def test_errors_sum_to_the_gap(protocol, case):
+    excluded = pd.DataFrame({"video": ["a"], "timestamp": [2.0]})
+    report = evaluate(*tables(*case), labels=THREE, excluded=excluded, protocol=protocol)
+    if math.isnan(report.mean_ap):
+        assert len(report.errors) == 0
+    else:
+        assert report.errors["share"].sum() == pytest.approx(1 - report.mean_ap)
+        assert (report.errors["share"] >= -1e-12).all()
+
+
+@pytest.mark.parametrize(
+    ("truth", "found", "error"),
+    [
+        pytest.param(
+            [BOX, 1], [[BOX, 1, 0.5], [BOX, 1, 0.9]], None, id="duplicate behind the last truth costs nothing"
+        ),
+        pytest.param([BOX, 1], [[[0.1, 0.1, 0.5, 0.35], 1, 0.9]], "badly placed box", id="badly placed"),
+        pytest.param([BOX, 1], [[AWAY, 1, 0.9], [BOX, 1, 0.5]], "false person", id="false person"),
+        pytest.param([BOX, 1], [[BOX, 2, 0.9]], "missed action", id="missed action"),
+        pytest.param([BOX, 1], [], "missed person", id="missed person"),
+    ],
+)
+def test_each_error_is_told_by_its_name(truth, found, error):
+    report = evaluate(
+        *tables([["a", 1.0, *truth[0], truth[1]]], [["a", 1.0, *box, label, score] for box, label, score in found]),
+        labels=THREE,
+    )
+    wrong = report.errors["share"]
+    assert wrong[wrong > 1e-12].index.tolist() == ([error] if error else [])
+
+
+def test_a_wrong_action_on_a_right_person():
+    truth = [["a", 1.0, *BOX, 1], ["a", 1.0, *AWAY, 2]]
+    found = [["a", 1.0, *AWAY, 1, 0.9], ["a", 1.0, *BOX, 1, 0.8], ["a", 1.0, *AWAY, 2, 0.7]]
+    errors = evaluate(*tables(truth, found), labels=THREE).errors
+    assert errors["count"]["wrong action on a right person"] == 1
+    assert errors["share"]["wrong action on a right person"] == pytest.approx(0.25)
+
+
+def test_sizes_ask_only_for_their_own_boxes():
+    small, large = [0.1, 0.1, 0.2, 0.2], [0.1, 0.1, 0.9, 0.9]
+    truth = [["a", 1.0, *small, 1], ["a", 1.0, *large, 1]]
+    report = evaluate(*tables(truth, [["a", 1.0, *large, 1, 0.9]]), labels=THREE)
+    assert report.by_size["mean_ap"][["small", "large"]].tolist() == [0, 1]
+    assert report.by_size["truth"].tolist() == [1, 0, 1]
+
+
+def test_the_spread_over_ties_holds_every_order():
+    truth = [["a", 1.0, *BOX, 1], ["b", 1.0, *BOX, 1]]
+    tied = [["b", 1.0, *BOX, 1, 0.5], ["a", 1.0, *AWAY, 1, 0.5]]
+    spread = evaluate(*tables(truth, tied), labels=THREE).tie_spread(50)
+    assert (spread.low, spread.high) == (0.25, 0.5)
+
+
+def test_the_spread_over_ties_reaches_into_the_cap():
+    tied = [["a", 1.0, *BOX, 1, 0.5]] + [["a", 1.0, *AWAY, 2, 0.5] for _ in range(99)]
+    spread = evaluate(*tables([["a", 1.0, *BOX, 1]], tied), labels=THREE).tie_spread(50)
+    assert (spread.low, spread.high) == (0.0, 1.0)
+
+
+def test_bootstrap_against_films_written_out():
+    """Each sample once more as a truth and a detection table in which drawn films really stand several times."""
+    random = np.random.default_rng(5)
+    truth, found = [], []
+    for video in "abcd":
+        for time in range(12):
+            truth.append([video, float(time), *BOX, int(random.integers(1, 4))])
+            box, label = (BOX if random.random() < 0.7 else AWAY), int(random.integers(1, 4))
+            found.append([video, float(time), *box, label, float(random.random())])
+    samples = 60
+    interval = evaluate(*tables(truth, found), labels=THREE).confidence(samples, seed=3)
+    order = list(dict.fromkeys(row[0] for row in found))
+    draws = np.random.default_rng(3).multinomial(4, np.full(4, 0.25), size=samples)
+    means = []
+    for draw in draws:
+        copies = [(video, copy) for video, times in zip(order, draw, strict=True) for copy in range(times)]
+        again = [[f"{video}{copy}", *row[1:]] for video, copy in copies for row in truth if row[0] == video]
+        seen = [[f"{video}{copy}", *row[1:]] for video, copy in copies for row in found if row[0] == video]
+        # a film drawn twice has each score twice: both copies count together, as if they were one step
+        means.append(evaluate(*tables(again, seen), labels=THREE, protocol="activitynet").mean_ap)
+    low, high = np.quantile(means, [0.025, 0.975])
+    assert interval.low == pytest.approx(low, abs=0.03)
+    assert interval.high == pytest.approx(high, abs=0.03)
+    assert interval.low < evaluate(*tables(truth, found), labels=THREE).mean_ap < interval.high
+
+
+def test_one_film_has_no_interval():
+    report = evaluate(*tables([["a", 1.0, *BOX, 1]], [["a", 1.0, *BOX, 1, 0.9]]), labels=THREE)
+    assert math.isnan(report.confidence().low)
+
+
+def test_the_ceiling_of_person_boxes():
+    truth = LabelledBoxes(np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([BOX, BOX, AWAY]), np.ones(3))
+    ceiling = oracle_ap(truth, np.array([BOX]), np.array([0]), 3)
+    assert ceiling[:2].tolist() == [0.5, 1.0]
+    assert math.isnan(ceiling[2])
 
 
 # ---------------------------------------------------------------- ids, notes, command line
