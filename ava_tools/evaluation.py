@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,8 +19,16 @@ from ava_tools.metrics.average_precision import Ints, LabelledBoxes
 from ava_tools.metrics.breakdown import break_down
 from ava_tools.metrics.confidence import Interval, bootstrap_mean_ap, spread_over_ties
 from ava_tools.metrics.frame_map import FrameEvaluation, evaluate_frames, size_ap
+from ava_tools.metrics.person_boxes import found_persons, oracle_ap
 from ava_tools.metrics.protocols import PROTOCOLS, Protocol, ProtocolName
-from ava_tools.tables import COORDINATES, read_detections, read_key_frames, read_truth
+from ava_tools.tables import (
+    COORDINATES,
+    read_detections,
+    read_key_frames,
+    read_person_boxes,
+    read_timestamps,
+    read_truth,
+)
 
 _MICRO = 1_000_000
 SIZES = (("small", 0.0, 0.05), ("medium", 0.05, 0.2), ("large", 0.2, float("inf")))  # shares of the frame
@@ -140,6 +148,7 @@ def evaluate(
     labels: Labels | str | Path | None = None,
     excluded: str | Path | pd.DataFrame | None = None,
     protocol: ProtocolName = "activitynet",
+    included: str | Path | Iterable[float] | None = None,
 ) -> Report:
     """Compute frame mAP at IoU 0.5.
 
@@ -150,6 +159,7 @@ def evaluate(
             None: AVA's 80, of which 60 are scored.
         excluded: key frames that do not count.
         protocol: ``activitynet`` (the official code), ``pyslowfast`` or ``mmaction2``.
+        included: timestamps that count, of every film (AVA's included timestamps); None: all.
 
     Raises:
         InputError: a file is wrong, or names an action that the labels do not have.
@@ -162,10 +172,14 @@ def evaluate(
     found_table = detections if isinstance(detections, pd.DataFrame) else read_detections(detections)
     excluded_table = excluded if isinstance(excluded, pd.DataFrame) or excluded is None else read_key_frames(excluded)
 
+    notes: list[str] = []
+    if included is not None:
+        timestamps = read_timestamps(included) if isinstance(included, str | Path) else list(included)
+        truth_table = _only_at(truth_table, timestamps, _name(truth, "the truth"), notes)
+        found_table = _only_at(found_table, timestamps, _name(detections, "the detections"), notes)
     tables = [found_table, truth_table] + ([excluded_table] if excluded_table is not None else [])
     found_frames, truth_frames, *rest = _frame_codes(tables)
     columns = _columns_of(vocabulary, scored)
-    notes: list[str] = []
     truth_boxes = _labelled(truth_table, truth_frames, columns, _name(truth, "the truth"), notes, scores=False)
     found_boxes = _labelled(found_table, found_frames, columns, _name(detections, "the detections"), notes)
     excluded_frames = rest[0] if rest else np.zeros(0, dtype=np.int64)
@@ -188,11 +202,72 @@ def evaluate(
     return Report(rules, scored, evaluate_in_order(None), tuple(notes), videos, evaluate_in_order)
 
 
+@dataclass(frozen=True)
+class BoxReport:
+    """What person boxes are worth.
+
+    Attributes:
+        persons: distinct boxes of persons in the truth.
+        boxes: given boxes on key frames of the truth.
+        recall: share of the persons that some box fits, by least overlap (0.5, 0.75, 0.9).
+        ceiling: frame mAP at IoU 0.5 that perfect scores would reach with these boxes.
+    """
+
+    persons: int
+    boxes: int
+    recall: Mapping[float, float]
+    ceiling: float
+
+
+def evaluate_person_boxes(
+    truth: str | Path | pd.DataFrame, boxes: str | Path | pd.DataFrame, labels: Labels | str | Path | None = None
+) -> BoxReport:
+    """Recall of person boxes and the frame mAP that they allow.
+
+    Args:
+        truth: AVA's csv, or a table as `read_truth` gives it.
+        boxes: AVA's csv or a proposals pickle, or a table as `read_person_boxes` gives it.
+        labels: as in `evaluate`.
+
+    Raises:
+        InputError: a file is wrong, or names an action that the labels do not have.
+    """
+    vocabulary = ava_labels() if labels is None else labels if isinstance(labels, Labels) else read_labels(labels)
+    scored = Labels(tuple(action for action in vocabulary if action.scored))
+    truth_table = truth if isinstance(truth, pd.DataFrame) else read_truth(truth)
+    table = boxes if isinstance(boxes, pd.DataFrame) else read_person_boxes(boxes)
+    frames, truth_frames = _frame_codes([table, truth_table])
+    labelled = _labelled(
+        truth_table, truth_frames, _columns_of(vocabulary, scored), _name(truth, "the truth"), [], scores=False
+    )
+    on_truth = np.isin(frames, truth_frames)
+    own, own_frames = table[COORDINATES].to_numpy(dtype=float)[on_truth], frames[on_truth]
+    persons = np.unique(np.column_stack([labelled.frame, labelled.boxes]), axis=0)
+    recall = {
+        threshold: _mean(found_persons(persons[:, 1:], persons[:, 0].astype(np.int64), own, own_frames, threshold))
+        for threshold in (0.5, 0.75, 0.9)
+    }
+    ceiling = _mean(oracle_ap(labelled, own, own_frames, len(scored)))
+    return BoxReport(len(persons), len(own), recall, ceiling)
+
+
+def _only_at(table: pd.DataFrame, timestamps: list[float], name: str, notes: list[str]) -> pd.DataFrame:
+    kept = np.isin(_ticks(table["timestamp"].to_numpy(dtype=float)), _ticks(np.array(timestamps, dtype=float)))
+    if not kept.all():
+        notes.append(f"{name}: {int((~kept).sum()):,} rows at timestamps that are not included are left out")
+    return table[kept]
+
+
+def _ticks(seconds: NDArray[np.float64]) -> Ints:
+    """Timestamps as whole microseconds: two that agree in six decimals are the same."""
+    return np.asarray(np.round(seconds * _MICRO), dtype=np.int64)
+
+
 def _frame_codes(tables: list[pd.DataFrame]) -> list[Ints]:
     """A number for each key frame, the same in all tables, rising as frames first appear."""
     videos, _ = pd.factorize(pd.concat([table["video"] for table in tables], ignore_index=True))
     times = np.concatenate([table["timestamp"].to_numpy(dtype=float) for table in tables])
-    ticks, _ = pd.factorize(np.round(times * _MICRO).astype(np.int64))
+    ticks, _ = pd.factorize(_ticks(times))
     frames, _ = pd.factorize(videos.astype(np.int64) * (ticks.max(initial=0) + 1) + ticks)
     ends = np.cumsum([len(table) for table in tables])[:-1]
     return [part.astype(np.int64) for part in np.split(frames, ends)]
@@ -258,6 +333,7 @@ def _name(source: str | Path | pd.DataFrame, otherwise: str) -> str:
     return otherwise if isinstance(source, pd.DataFrame) else str(source)
 
 
-def _mean(values: NDArray[np.float64]) -> float:
+def _mean(values: NDArray[np.float64] | NDArray[np.bool_]) -> float:
+    values = np.asarray(values, dtype=float)
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else float("nan")

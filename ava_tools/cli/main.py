@@ -10,6 +10,9 @@ from ava_tools.cli.run import DEBUG_HELP, installed_version, run
 
 app = App(name="ava-tools", help=f"AVA's annotation files and metric. {DEBUG_HELP}", version=installed_version)
 app.command("ava_tools.cli.evaluate:evaluate", help="Frame mAP of a detection file against a truth file.")
+app.command(
+    "ava_tools.cli.evaluate_boxes:evaluate_boxes", help="Recall of person boxes, and the frame mAP that they allow."
+)
 app.command("ava_tools.cli.labels:labels", help="List AVA's 80 actions as csv.")
 
 

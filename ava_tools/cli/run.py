@@ -11,9 +11,10 @@ import logging
 import os
 import signal
 import sys
+import threading
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 
@@ -34,6 +35,20 @@ class MisuseError(Exception):
 class _ConsoleHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         console.print(f"{record.levelname.lower()}: {record.getMessage()}")
+
+
+@contextlib.contextmanager
+def patience(what: str) -> Iterator[None]:
+    """Show on a terminal that something is going on, if it takes longer than a second."""
+    status = console.status(what)
+    timer = threading.Timer(1.0, status.start)
+    if sys.stderr.isatty():
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        status.stop()
 
 
 def installed_version() -> str:
