@@ -36,7 +36,7 @@ setup(
         "safetensors>=0.4",
     ],
     extras_require={
-        "test": ["pytest>=8", "hypothesis>=6"],
+        "test": ["pytest>=8", "hypothesis>=6", "pycocotools>=2.0.8"],
         "lint": ["ruff", "mypy", "import-linter", "pandas-stubs", "types-PyYAML"],
     },
     entry_points={

@@ -409,3 +409,30 @@ def test_the_command_prints_and_writes(found, golden, tmp_path, capsys):
     assert written["per_action"]["12"]["name"] == "stand"
     assert written["per_action"]["10"]["ap"] is None
     assert run(app, [*arguments, "--protocol", "coco"]) == 2
+
+
+def test_only_included_timestamps_count(tmp_path):
+    (tmp_path / "included.txt").write_text("0001\n0002\n")
+    truth = [["a", 1.0, *BOX, 1], ["a", 3.0, *BOX, 1]]
+    found = [["a", 1.0, *BOX, 1, 0.9], ["a", 3.0, *AWAY, 1, 0.95]]
+    assert evaluate(*tables(truth, found), labels=THREE).mean_ap == 0.25
+    report = evaluate(*tables(truth, found), labels=THREE, included=tmp_path / "included.txt")
+    assert report.mean_ap == 1
+    assert report.notes == (
+        "the truth: 1 rows at timestamps that are not included are left out",
+        "the detections: 1 rows at timestamps that are not included are left out",
+    )
+
+
+def test_the_worth_of_person_boxes_is_printed(tmp_path, capsys):
+    (tmp_path / "truth.csv").write_text("a,1,0.1,0.1,0.5,0.9,12\na,1,0.1,0.1,0.5,0.9,80\na,1,0.6,0.1,0.9,0.9,12\n")
+    (tmp_path / "boxes.csv").write_text("a,1,0.1,0.1,0.5,0.8,,0.9\na,7,0.1,0.1,0.5,0.9,,0.9\n")
+    arguments = ["evaluate-boxes", "--truth", str(tmp_path / "truth.csv"), "--boxes", str(tmp_path / "boxes.csv")]
+    assert run(app, arguments) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "2 persons in the truth, 1 boxes on its key frames",
+        "recall at IoU 0.5: 0.5000",
+        "recall at IoU 0.75: 0.5000",
+        "recall at IoU 0.9: 0.0000",
+        "frame mAP with perfect scores (IoU 0.5): 0.7500",
+    ]
