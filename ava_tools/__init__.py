@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from ava_tools.evaluation import Report, evaluate
     from ava_tools.label_files import read_labels
     from ava_tools.tables import read_detections, read_key_frames, read_person_boxes, read_truth
+    from ava_tools.video_evaluation import Linking, VideoReport, video_map
 
 _HOMES = {
+    "Linking": "video_evaluation",
     "Report": "evaluation",
     "evaluate": "evaluation",
     "read_detections": "tables",
@@ -24,12 +26,16 @@ _HOMES = {
     "read_key_frames": "tables",
     "read_person_boxes": "tables",
     "read_truth": "tables",
+    "VideoReport": "video_evaluation",
+    "video_map": "video_evaluation",
 }
 __all__ = [
     "Action",
     "InputError",
     "Labels",
+    "Linking",
     "Report",
+    "VideoReport",
     "ava_labels",
     "evaluate",
     "read_detections",
@@ -37,6 +43,7 @@ __all__ = [
     "read_labels",
     "read_person_boxes",
     "read_truth",
+    "video_map",
 ]
 
 
