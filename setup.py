@@ -18,7 +18,7 @@ setup(
     package_data={
         "slowfast_det": ["py.typed"],
         "slowfast_det.configs": ["*.yaml"],
-        "ava_tools": ["py.typed", "data/*.csv"],
+        "ava_tools": ["py.typed", "data/*.csv", "data/*.j2"],
     },
     install_requires=[
         "torch>=2.11",
@@ -34,6 +34,8 @@ setup(
         "opencv-python-headless>=4.9,<5",  # supervision expects parts that the 5 wheel lacks
         "supervision>=0.31",  # drawing
         "safetensors>=0.4",
+        "Jinja2>=3.1,<4",  # the html report, and its figures
+        "matplotlib>=3.9,<4",
     ],
     extras_require={
         "test": ["pytest>=8", "hypothesis>=6", "pycocotools>=2.0.8"],

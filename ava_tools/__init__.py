@@ -12,7 +12,10 @@ from ava_tools.errors import InputError
 from ava_tools.labels import Action, Labels, ava_labels
 
 if TYPE_CHECKING:
+    from ava_tools.box_evaluation import evaluate_person_boxes
+    from ava_tools.comparison import compare
     from ava_tools.evaluation import Report, evaluate
+    from ava_tools.html_report import save_html
     from ava_tools.label_files import read_labels
     from ava_tools.tables import read_detections, read_key_frames, read_person_boxes, read_truth
     from ava_tools.video_evaluation import Linking, VideoReport, video_map
@@ -20,13 +23,16 @@ if TYPE_CHECKING:
 _HOMES = {
     "Linking": "video_evaluation",
     "Report": "evaluation",
+    "compare": "comparison",
     "evaluate": "evaluation",
+    "evaluate_person_boxes": "box_evaluation",
     "read_detections": "tables",
     "read_labels": "label_files",
     "read_key_frames": "tables",
     "read_person_boxes": "tables",
     "read_truth": "tables",
     "VideoReport": "video_evaluation",
+    "save_html": "html_report",
     "video_map": "video_evaluation",
 }
 __all__ = [
@@ -37,12 +43,15 @@ __all__ = [
     "Report",
     "VideoReport",
     "ava_labels",
+    "compare",
     "evaluate",
+    "evaluate_person_boxes",
     "read_detections",
     "read_key_frames",
     "read_labels",
     "read_person_boxes",
     "read_truth",
+    "save_html",
     "video_map",
 ]
 

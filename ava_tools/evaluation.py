@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ava_tools.boxes import area
+from ava_tools.coded import columns_of, frame_codes, known_mean, labelled_boxes, name_of, only_at, videos_of_frames
 from ava_tools.errors import InputError
 from ava_tools.label_files import read_labels
 from ava_tools.labels import KINDS, Labels, ava_labels
@@ -19,18 +19,14 @@ from ava_tools.metrics.average_precision import Ints, LabelledBoxes
 from ava_tools.metrics.breakdown import break_down
 from ava_tools.metrics.confidence import Interval, bootstrap_mean_ap, spread_over_ties
 from ava_tools.metrics.frame_map import FrameEvaluation, evaluate_frames, size_ap
-from ava_tools.metrics.person_boxes import found_persons, oracle_ap
 from ava_tools.metrics.protocols import PROTOCOLS, Protocol, ProtocolName
 from ava_tools.tables import (
-    COORDINATES,
     read_detections,
     read_key_frames,
-    read_person_boxes,
     read_timestamps,
     read_truth,
 )
 
-_MICRO = 1_000_000
 SIZES = (("small", 0.0, 0.05), ("medium", 0.05, 0.2), ("large", 0.2, float("inf")))  # shares of the frame
 
 
@@ -45,6 +41,7 @@ class Report:
         notes: one sentence for everything that was left out, and how much of it.
         video_of_frame: ``int64[F]`` film of each frame code.
         evaluate_shuffled: the same evaluation with equal scores in an order drawn from a generator.
+        videos: name of each film.
     """
 
     protocol: Protocol
@@ -53,6 +50,7 @@ class Report:
     notes: tuple[str, ...]
     video_of_frame: Ints
     evaluate_shuffled: Callable[[np.random.Generator], FrameEvaluation]
+    videos: tuple[str, ...]
 
     @cached_property
     def per_action(self) -> pd.DataFrame:
@@ -70,13 +68,13 @@ class Report:
     @cached_property
     def mean_ap(self) -> float:
         """Mean over the actions that have an AP; NaN if none has."""
-        return _mean(self.per_action["ap"].to_numpy(dtype=float))
+        return known_mean(self.per_action["ap"].to_numpy(dtype=float))
 
     @cached_property
     def by_threshold(self) -> pd.Series[float]:
         """Mean AP at each least overlap from 0.1 to 0.95."""
         thresholds = np.round(np.arange(0.1, 0.96, 0.05), 2)
-        means = [_mean(self.evaluation.ap(threshold)) for threshold in thresholds]
+        means = [known_mean(self.evaluation.ap(threshold)) for threshold in thresholds]
         return pd.Series(means, index=pd.Index(thresholds, name="iou"), name="mean_ap")
 
     @cached_property
@@ -96,7 +94,7 @@ class Report:
                 size,
                 least,
                 most,
-                _mean(size_ap(self.evaluation, least, most)),
+                known_mean(size_ap(self.evaluation, least, most)),
                 int(((areas >= least) & (areas < most)).sum()),
             )
             for size, least, most in SIZES
@@ -139,7 +137,7 @@ class Report:
 
         The peers' sort is unstable: their number is one of these.
         """
-        return spread_over_ties(lambda random: _mean(self.evaluate_shuffled(random).ap()), orders, seed)
+        return spread_over_ties(lambda random: known_mean(self.evaluate_shuffled(random).ap()), orders, seed)
 
 
 def evaluate(
@@ -175,13 +173,13 @@ def evaluate(
     notes: list[str] = []
     if included is not None:
         timestamps = read_timestamps(included) if isinstance(included, str | Path) else list(included)
-        truth_table = _only_at(truth_table, timestamps, _name(truth, "the truth"), notes)
-        found_table = _only_at(found_table, timestamps, _name(detections, "the detections"), notes)
+        truth_table = only_at(truth_table, timestamps, name_of(truth, "the truth"), notes)
+        found_table = only_at(found_table, timestamps, name_of(detections, "the detections"), notes)
     tables = [found_table, truth_table] + ([excluded_table] if excluded_table is not None else [])
-    found_frames, truth_frames, *rest = _frame_codes(tables)
-    columns = _columns_of(vocabulary, scored)
-    truth_boxes = _labelled(truth_table, truth_frames, columns, _name(truth, "the truth"), notes, scores=False)
-    found_boxes = _labelled(found_table, found_frames, columns, _name(detections, "the detections"), notes)
+    found_frames, truth_frames, *rest = frame_codes(tables)
+    columns = columns_of(vocabulary, scored)
+    truth_boxes = labelled_boxes(truth_table, truth_frames, columns, name_of(truth, "the truth"), notes, scores=False)
+    found_boxes = labelled_boxes(found_table, found_frames, columns, name_of(detections, "the detections"), notes)
     excluded_frames = rest[0] if rest else np.zeros(0, dtype=np.int64)
     rules = PROTOCOLS[protocol]
     named, left_out = np.unique(truth_frames), np.unique(excluded_frames)
@@ -198,122 +196,8 @@ def evaluate(
         )
 
     notes += _notes_on_frames(found_boxes, truth_frames, excluded_frames, rules)
-    videos = _video_of_frame(tables, [found_frames, truth_frames, *rest])
-    return Report(rules, scored, evaluate_in_order(None), tuple(notes), videos, evaluate_in_order)
-
-
-@dataclass(frozen=True)
-class BoxReport:
-    """What person boxes are worth.
-
-    Attributes:
-        persons: distinct boxes of persons in the truth.
-        boxes: given boxes on key frames of the truth.
-        recall: share of the persons that some box fits, by least overlap (0.5, 0.75, 0.9).
-        ceiling: frame mAP at IoU 0.5 that perfect scores would reach with these boxes.
-    """
-
-    persons: int
-    boxes: int
-    recall: Mapping[float, float]
-    ceiling: float
-
-
-def evaluate_person_boxes(
-    truth: str | Path | pd.DataFrame, boxes: str | Path | pd.DataFrame, labels: Labels | str | Path | None = None
-) -> BoxReport:
-    """Recall of person boxes and the frame mAP that they allow.
-
-    Args:
-        truth: AVA's csv, or a table as `read_truth` gives it.
-        boxes: AVA's csv or a proposals pickle, or a table as `read_person_boxes` gives it.
-        labels: as in `evaluate`.
-
-    Raises:
-        InputError: a file is wrong, or names an action that the labels do not have.
-    """
-    vocabulary = ava_labels() if labels is None else labels if isinstance(labels, Labels) else read_labels(labels)
-    scored = Labels(tuple(action for action in vocabulary if action.scored))
-    truth_table = truth if isinstance(truth, pd.DataFrame) else read_truth(truth)
-    table = boxes if isinstance(boxes, pd.DataFrame) else read_person_boxes(boxes)
-    frames, truth_frames = _frame_codes([table, truth_table])
-    labelled = _labelled(
-        truth_table, truth_frames, _columns_of(vocabulary, scored), _name(truth, "the truth"), [], scores=False
-    )
-    on_truth = np.isin(frames, truth_frames)
-    own, own_frames = table[COORDINATES].to_numpy(dtype=float)[on_truth], frames[on_truth]
-    persons = np.unique(np.column_stack([labelled.frame, labelled.boxes]), axis=0)
-    recall = {
-        threshold: _mean(found_persons(persons[:, 1:], persons[:, 0].astype(np.int64), own, own_frames, threshold))
-        for threshold in (0.5, 0.75, 0.9)
-    }
-    ceiling = _mean(oracle_ap(labelled, own, own_frames, len(scored)))
-    return BoxReport(len(persons), len(own), recall, ceiling)
-
-
-def _only_at(table: pd.DataFrame, timestamps: list[float], name: str, notes: list[str]) -> pd.DataFrame:
-    kept = np.isin(_ticks(table["timestamp"].to_numpy(dtype=float)), _ticks(np.array(timestamps, dtype=float)))
-    if not kept.all():
-        notes.append(f"{name}: {int((~kept).sum()):,} rows at timestamps that are not included are left out")
-    return table[kept]
-
-
-def _ticks(seconds: NDArray[np.float64]) -> Ints:
-    """Timestamps as whole microseconds: two that agree in six decimals are the same."""
-    return np.asarray(np.round(seconds * _MICRO), dtype=np.int64)
-
-
-def _frame_codes(tables: list[pd.DataFrame]) -> list[Ints]:
-    """A number for each key frame, the same in all tables, rising as frames first appear."""
-    videos, _ = pd.factorize(pd.concat([table["video"] for table in tables], ignore_index=True))
-    times = np.concatenate([table["timestamp"].to_numpy(dtype=float) for table in tables])
-    ticks, _ = pd.factorize(_ticks(times))
-    frames, _ = pd.factorize(videos.astype(np.int64) * (ticks.max(initial=0) + 1) + ticks)
-    ends = np.cumsum([len(table) for table in tables])[:-1]
-    return [part.astype(np.int64) for part in np.split(frames, ends)]
-
-
-def _video_of_frame(tables: list[pd.DataFrame], frames: list[Ints]) -> Ints:
-    """Film, 0 to V - 1, of each frame code."""
-    videos, _ = pd.factorize(pd.concat([table["video"] for table in tables], ignore_index=True))
-    of_frame = np.zeros(max((int(part.max(initial=-1)) for part in frames), default=-1) + 1, dtype=np.int64)
-    of_frame[np.concatenate(frames)] = videos
-    return of_frame
-
-
-def _columns_of(vocabulary: Labels, scored: Labels) -> Mapping[int, int]:
-    """Column of each scored action id; -1 of those that are known but not scored."""
-    return dict.fromkeys(vocabulary.ids, -1) | {action.id: column for column, action in enumerate(scored)}
-
-
-def _labelled(
-    table: pd.DataFrame,
-    frames: Ints,
-    columns: Mapping[int, int],
-    name: str,
-    notes: list[str],
-    scores: bool = True,
-) -> LabelledBoxes:
-    """The rows that carry scored actions; the others are counted, unknown ids are an error."""
-    has_box = table["action_id"].notna().to_numpy()
-    table, frames = table[has_box], frames[has_box]
-    codes, ids = pd.factorize(table["action_id"].to_numpy(dtype=float))
-    unknown = [int(action_id) for action_id in ids if int(action_id) not in columns]
-    if unknown:
-        first = int(np.flatnonzero(codes == list(ids).index(unknown[0]))[0])
-        line = f", line {table.index[first]}" if table.index.name == "line" else ""
-        allowed = f"{min(columns)} to {max(columns)}"
-        raise InputError(f"{name}{line}: action_id {unknown[0]} is none of the {len(columns)} known, {allowed}")
-    column = np.array([columns[int(action_id)] for action_id in ids], dtype=np.int64)[codes]
-    unscored = column < 0
-    if unscored.any():
-        left_out = sorted({int(action_id) for action_id in ids if columns[int(action_id)] < 0})
-        shown = ", ".join(map(str, left_out))
-        notes.append(f"{name}: {unscored.sum():,} rows of actions that are not scored ({shown}) are left out")
-    kept = ~unscored
-    score = table["score"].to_numpy(dtype=float) if scores else np.ones(len(table))
-    boxes = table[COORDINATES].to_numpy(dtype=float)
-    return LabelledBoxes(frames[kept], column[kept], boxes[kept], score[kept])
+    of_frame, videos = videos_of_frames(tables, [found_frames, truth_frames, *rest])
+    return Report(rules, scored, evaluate_in_order(None), tuple(notes), of_frame, evaluate_in_order, videos)
 
 
 def _notes_on_frames(found: LabelledBoxes, truth_frames: Ints, excluded: Ints, rules: Protocol) -> list[str]:
@@ -327,13 +211,3 @@ def _notes_on_frames(found: LabelledBoxes, truth_frames: Ints, excluded: Ints, r
         fate = "count as false" if rules.unnamed_frames else "are ignored"
         notes.append(f"{unnamed.sum():,} detections on {count:,} key frames that the truth never names {fate}")
     return notes
-
-
-def _name(source: str | Path | pd.DataFrame, otherwise: str) -> str:
-    return otherwise if isinstance(source, pd.DataFrame) else str(source)
-
-
-def _mean(values: NDArray[np.float64] | NDArray[np.bool_]) -> float:
-    values = np.asarray(values, dtype=float)
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ava_tools.coded import columns_of
 from ava_tools.errors import InputError
 from ava_tools.label_files import read_labels
 from ava_tools.labels import Action, Labels
@@ -109,7 +110,7 @@ def video_map(
 
     vocabulary = _vocabulary(truth, detections, labels)
     scored = Labels(tuple(action for action in vocabulary if action.scored))
-    columns = dict.fromkeys(vocabulary.ids, -1) | {action.id: column for column, action in enumerate(scored)}
+    columns = columns_of(vocabulary, scored)
     both = pd.concat([truth[KEY], detections[KEY]], ignore_index=True)
     videos = pd.factorize(both["video"])[0].astype(np.int64)
     frames = _frame_numbers(videos, both["timestamp"].to_numpy(dtype=float), step)

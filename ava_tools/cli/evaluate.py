@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from ava_tools.cli.run import console, patience
+
+if TYPE_CHECKING:
+    from ava_tools.metrics.significance import Difference
 
 
 def evaluate(
@@ -19,6 +23,8 @@ def evaluate(
     included: Path | None = None,
     protocol: Literal["activitynet", "pyslowfast", "mmaction2"] = "activitynet",
     json: Path | None = None,
+    html: Path | None = None,
+    compare: Path | None = None,
     confidence: Annotated[bool, Parameter(negative="")] = False,
     ties: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -32,9 +38,12 @@ def evaluate(
         included: Timestamps that count, one a line.
         protocol: Whose way of counting: the official code's, PySlowFast's or mmaction2's.
         json: Write the numbers to this file.
+        html: Write a page of figures and tables to this file.
+        compare: A second detection file: how much better the first is, and how sure that is.
         confidence: Also print the 95 % interval of the mean over films drawn with replacement.
         ties: Also print the spread of the mean over random orders of equal scores.
     """
+    from ava_tools.comparison import compare as compare_runs
     from ava_tools.evaluation import evaluate as run_evaluation
     from ava_tools.report import as_json, as_text
 
@@ -47,8 +56,28 @@ def evaluate(
         if ties:
             found = report.tie_spread()
             lines.append(f"100 random orders of equal scores: {found.low:.4f} to {found.high:.4f}")
+        other = None if compare is None else run_evaluation(truth, compare, labels, excluded, protocol, included)
+        comparison = None if other is None else compare_runs(report, other)
+        if other is not None and comparison is not None:
+            lines.append(_difference(comparison.mean, other.mean_ap))
+        if html is not None:
+            from ava_tools.html_report import save_html  # matplotlib takes longer to load than AVA to evaluate
+
+            save_html(report, html, other, _names(detections, compare or detections), comparison)
     for note in report.notes:
         console.print(f"note: {note}")
     print("\n\n".join(lines))
     if json is not None:
         as_json(report, json)
+
+
+def _difference(mean: Difference, other: float) -> str:
+    sure = "no interval: it takes truth in two films"
+    if not math.isnan(mean.low):
+        sure = f"95 % of 1000 paired bootstrap samples of films: {mean.low:+.4f} to {mean.high:+.4f}"
+    return f"against {other:.4f}: {mean.value:+.4f} ({sure})"
+
+
+def _names(first: Path, second: Path) -> tuple[str, str]:
+    """File names, or the paths where those are the same."""
+    return (str(first), str(second)) if first.name == second.name else (first.name, second.name)

@@ -15,7 +15,7 @@ def evaluate_boxes(*, truth: Path, boxes: Path, labels: Path | None = None) -> N
         boxes: Person boxes: AVA's csv or a proposals .pkl.
         labels: Label list (pbtxt, json, csv, txt); without it AVA's 60 scored actions.
     """
-    from ava_tools.evaluation import evaluate_person_boxes
+    from ava_tools.box_evaluation import evaluate_person_boxes
 
     with patience("evaluating"):
         found = evaluate_person_boxes(truth, boxes, labels)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from ava_tools.metrics.average_precision import Floats, Ints
 from ava_tools.metrics.frame_map import FrameEvaluation
 
+_BLOCK = 250  # draws at a time: `weighted_ap` holds [true positives, draws] several times
+
 Draws = NDArray[np.int64]  # [V, S] how often each film is drawn in each sample
 
 
@@ -35,26 +37,50 @@ def bootstrap_mean_ap(
         level: share of the samples inside the interval.
 
     Returns:
-        The middle ``level`` of the samples; NaN with fewer than two films.
+        The middle ``level`` of the samples; NaN with fewer than two films or no truth.
     """
     videos = int(video_of_frame.max(initial=-1)) + 1
-    if videos < 2:
+    if videos < 2 or not len(evaluation.truth):
         return Interval(np.nan, np.nan)
     draws: Draws = np.random.default_rng(seed).multinomial(videos, np.full(videos, 1 / videos), size=samples).T
-    ranking = evaluation.ranking
-    hit = evaluation.true_positives()[ranking]
-    video = video_of_frame[evaluation.detections.frame[ranking]]
-    ends = np.searchsorted(evaluation.detections.action[ranking], np.arange(len(evaluation.truth_counts) + 1))
-    truth_video = video_of_frame[evaluation.truth.frame]
-    total, counted = np.zeros(samples), np.zeros(samples)
-    for column in np.flatnonzero(evaluation.truth_counts):
-        own = slice(ends[column], ends[column + 1])
-        truth = np.bincount(truth_video[evaluation.truth.action == column], minlength=videos) @ draws  # [S]
-        total += weighted_ap(hit[own], video[own], draws, truth)
-        counted += truth > 0
-    means = total[counted > 0] / counted[counted > 0]
+    truth_film, film = video_of_frame[evaluation.truth.frame], video_of_frame[evaluation.detections.frame]
+    means = mean_of_known(drawn_aps(evaluation, truth_film, film, draws))
+    means = means[~np.isnan(means)]
+    if not len(means):
+        return Interval(np.nan, np.nan)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high))
+
+
+def drawn_aps(run: FrameEvaluation, truth_film: Ints, film: Ints, draws: Draws) -> Floats:
+    """AP of each action in each draw ``[N, S]``; NaN where it has none.
+
+    Args:
+        run: what was matched.
+        truth_film: film of each truth box.
+        film: film of each detection.
+        draws: ``[V, S]``.
+    """
+    ranking = run.ranking
+    hit, film = run.true_positives()[ranking], film[ranking]
+    ends = np.searchsorted(run.detections.action[ranking], np.arange(len(run.truth_counts) + 1))
+    aps = np.full((len(run.truth_counts), draws.shape[1]), np.nan)
+    for column in np.flatnonzero(~np.isnan(run.ap())):
+        own = slice(ends[column], ends[column + 1])
+        truth = np.bincount(truth_film[run.truth.action == column], minlength=len(draws)) @ draws  # [S]
+        for start in range(0, draws.shape[1], _BLOCK):
+            block = slice(start, start + _BLOCK)
+            aps[column, block] = weighted_ap(hit[own], film[own], draws[:, block], truth[block])
+        aps[column, truth == 0] = np.nan
+    return aps
+
+
+def mean_of_known(aps: Floats) -> Floats:
+    """Mean over the actions that have an AP, ``[N, S]`` -> ``[S]``; NaN where none has."""
+    known = ~np.isnan(aps)
+    counted = known.sum(axis=0)
+    total = np.where(known, aps, 0).sum(axis=0)
+    return np.asarray(np.where(counted > 0, total / np.maximum(counted, 1), np.nan), dtype=np.float64)
 
 
 def weighted_ap(hit: NDArray[np.bool_], video: Ints, draws: Draws, truth: Ints) -> Floats:
