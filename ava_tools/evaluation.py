@@ -196,8 +196,15 @@ def evaluate(
         )
 
     notes += _notes_on_frames(found_boxes, truth_frames, excluded_frames, rules)
+    evaluation = evaluate_in_order(None)
+    if evaluation.over_cap:
+        notes.append(
+            f"{evaluation.over_cap:,} detections beyond the {rules.cap} best-scored of a key frame do not count"
+        )
+    if evaluation.without_area:
+        notes.append(f"{evaluation.without_area:,} detections with boxes without area are left out")
     of_frame, videos = videos_of_frames(tables, [found_frames, truth_frames, *rest])
-    return Report(rules, scored, evaluate_in_order(None), tuple(notes), of_frame, evaluate_in_order, videos)
+    return Report(rules, scored, evaluation, tuple(notes), of_frame, evaluate_in_order, videos)
 
 
 def _notes_on_frames(found: LabelledBoxes, truth_frames: Ints, excluded: Ints, rules: Protocol) -> list[str]:

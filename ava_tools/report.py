@@ -62,3 +62,9 @@ def as_json(report: Report, path: Path) -> None:
     content = {"protocol": report.protocol.name, "mean_ap": mean_ap, "per_action": per_action}
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def as_csv(report: Report, path: Path) -> None:
+    """Write a row an action: ``action_id,name,ap,truth,detections``; an AP that there is not stays empty."""
+    with replacing(path) as temporary:
+        report.per_action.to_csv(temporary)

@@ -23,6 +23,7 @@ def evaluate(
     included: Path | None = None,
     protocol: Literal["activitynet", "pyslowfast", "mmaction2"] = "activitynet",
     json: Path | None = None,
+    csv: Path | None = None,
     html: Path | None = None,
     compare: Path | None = None,
     confidence: Annotated[bool, Parameter(negative="")] = False,
@@ -38,6 +39,7 @@ def evaluate(
         included: Timestamps that count, one a line.
         protocol: Whose way of counting: the official code's, PySlowFast's or mmaction2's.
         json: Write the numbers to this file.
+        csv: Write a row for each action to this file.
         html: Write a page of figures and tables to this file.
         compare: A second detection file: how much better the first is, and how sure that is.
         confidence: Also print the 95 % interval of the mean over films drawn with replacement.
@@ -45,7 +47,7 @@ def evaluate(
     """
     from ava_tools.comparison import compare as compare_runs
     from ava_tools.evaluation import evaluate as run_evaluation
-    from ava_tools.report import as_json, as_text
+    from ava_tools.report import as_csv, as_json, as_text
 
     with patience("evaluating"):
         report = run_evaluation(truth, detections, labels, excluded, protocol, included)
@@ -69,6 +71,8 @@ def evaluate(
     print("\n\n".join(lines))
     if json is not None:
         as_json(report, json)
+    if csv is not None:
+        as_csv(report, csv)
 
 
 def _difference(mean: Difference, other: float) -> str:

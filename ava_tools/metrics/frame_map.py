@@ -35,6 +35,8 @@ class FrameEvaluation:
         matching_order: rows of the detections in the order in which they take truth boxes.
         ranking: rows grouped by action, within each by falling score.
         silent_actions: whether an action without detections counts as 0, else it has no AP.
+        over_cap: detections on counted frames that the protocol's cap left out.
+        without_area: detections that were left out because their boxes are empty.
     """
 
     truth: LabelledBoxes
@@ -45,6 +47,8 @@ class FrameEvaluation:
     matching_order: Ints
     ranking: Ints
     silent_actions: bool
+    over_cap: int
+    without_area: int
 
     def true_positives(self, threshold: float = 0.5) -> NDArray[np.bool_]:
         """``bool[K]``: the detections that found a truth box."""
@@ -119,8 +123,10 @@ def evaluate_frames(
     detections = detections.take(kept)
     by_frame = np.argsort(detections.frame, kind="stable")  # frames as they first appear, rows as they stand
     detections = detections.take(by_frame)
+    on_frames = len(detections)
     if protocol.cap is not None:
         detections = detections.take(best_of_each_frame(detections, protocol.cap, shuffle))
+    within_cap = len(detections)
     if protocol.drop_empty_boxes:
         detections = detections.take(area(detections.boxes) > 0)
     group = detections.frame * num_actions + detections.action
@@ -135,6 +141,8 @@ def evaluate_frames(
         matching_order=by_score if protocol.matched_by_score else np.arange(len(detections)),
         ranking=grouped(by_score, detections.action),
         silent_actions=protocol.silent_actions,
+        over_cap=on_frames - within_cap,
+        without_area=within_cap - len(detections),
     )
 
 

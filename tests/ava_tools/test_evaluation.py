@@ -409,6 +409,18 @@ def test_the_command_prints_and_writes(found, golden, tmp_path, capsys):
     assert written["per_action"]["12"]["name"] == "stand"
     assert written["per_action"]["10"]["ap"] is None
     assert run(app, [*arguments, "--protocol", "coco"]) == 2
+    assert run(app, [*arguments, "--csv", str(tmp_path / "r.csv")]) == 0
+    assert (tmp_path / "r.csv").read_text().splitlines()[0] == "action_id,name,ap,truth,detections"
+    assert len(pd.read_csv(tmp_path / "r.csv")) == 60
+
+
+def test_what_does_not_count_is_told():
+    empty = [0.2, 0.2, 0.2, 0.5]
+    found = [["a", 1.0, *BOX, 1, 0.9], ["a", 1.0, *empty, 1, 0.8]] + [["a", 1.0, *AWAY, 2, 0.1] for _ in range(50)]
+    assert evaluate(*tables([["a", 1.0, *BOX, 1]], found), labels=THREE).notes == (
+        "2 detections beyond the 50 best-scored of a key frame do not count",
+        "1 detections with boxes without area are left out",
+    )
 
 
 def test_only_included_timestamps_count(tmp_path):

@@ -45,6 +45,14 @@ def test_ava_tools_never_loads_torch():
     assert "torch" not in loaded_by(f"import {modules}")
 
 
+def test_evaluating_never_loads_torch(tmp_path):
+    (tmp_path / "truth.csv").write_text("a,1,0.1,0.1,0.5,0.9,12\n")
+    (tmp_path / "found.csv").write_text("a,1,0.1,0.1,0.5,0.9,12,0.9\n")
+    arguments = ["evaluate", "--truth", str(tmp_path / "truth.csv"), "--detections", str(tmp_path / "found.csv")]
+    command = f"from ava_tools.cli.main import app; app({arguments!r}, result_action='return_value')"
+    assert {"torch", "cv2", "matplotlib"} & loaded_by(command) == set()
+
+
 def test_public_names_are_there():
     assert all(getattr(slowfast_det, name) is not None for name in slowfast_det.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
