@@ -16,9 +16,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary path beside ``path``; it takes its place when the block ends well, else it goes.
 
     Raises:
-        InputError: nothing can be written there.
+        InputError: nothing can be written there, or it is a folder, a device or the like.
     """
-    path = Path(path)
+    path = Path(path).resolve()  # a link stays a link
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: cannot be written (is no regular file)")
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
     except OSError as problem:

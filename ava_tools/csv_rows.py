@@ -55,8 +55,11 @@ def read_rows(data: bytes, name: str, row_format: RowFormat) -> pd.DataFrame:
 
 
 def _quickly(text: str, row_format: RowFormat) -> pd.DataFrame | None:
-    """The table if every row is right; None if one may be wrong, or quotes make lines hard to count."""
-    if '"' in text or "\0" in text or not text.strip():
+    """The table if every row is right; None if one may be wrong.
+
+    Quotes make lines hard to count, and pandas takes the words true and false for numbers.
+    """
+    if any(mark in text for mark in ('"', "\0", "True", "true", "TRUE", "False", "false", "FALSE")) or not text.strip():
         return None
     first, *numbers = row_format.columns
     try:
@@ -92,6 +95,9 @@ def _quickly(text: str, row_format: RowFormat) -> pd.DataFrame | None:
 
 def _line_by_line(text: str, name: str, row_format: RowFormat) -> pd.DataFrame:
     """The slow and patient way, which finds the first line that is wrong."""
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise InputError(f"{name}, line {line}: holds a zero byte; text is expected")
     columns, fewest = row_format.columns, len(row_format.required)
     rows: list[list[str]] = []
     lines: list[int] = []
@@ -127,6 +133,10 @@ def _numbers(texts: pd.Series[str], column: str, name: str, may_be_empty: object
     wrong = np.flatnonzero(~allowed)
     if len(wrong):
         line = texts.index[wrong[0]]
-        header = "; the file must have no header line" if line == 1 and column == "timestamp" else ""
+        header = (
+            "; the file must have no header line"
+            if line == 1 and column == "timestamp" and texts[line].isidentifier()
+            else ""
+        )
         raise InputError(f"{name}, line {line}: {column} is {texts[line]!r}; a number is expected{header}")
     return numbers

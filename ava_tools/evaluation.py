@@ -197,6 +197,17 @@ def evaluate(
 
     notes += _notes_on_frames(found_boxes, truth_frames, excluded_frames, rules)
     evaluation = evaluate_in_order(None)
+    excluded_truth = int(np.isin(truth_boxes.frame, left_out).sum())
+    if excluded_truth:
+        fate = "still count as missed" if rules.excluded_truth else "are left out"
+        notes.append(f"{excluded_truth:,} truth boxes on excluded key frames {fate}")
+    if not len(evaluation.truth):
+        notes.append("no truth is left that could be found: there is no mean AP")
+    if not len(found_boxes):
+        notes.append(f"{name_of(detections, 'the detections')}: hold no row of a scored action")
+    strangers = len(np.setdiff1d(left_out, np.concatenate([found_frames, truth_frames])))
+    if strangers:
+        notes.append(f"{strangers:,} excluded key frames are in neither file")
     if evaluation.over_cap:
         notes.append(
             f"{evaluation.over_cap:,} detections beyond the {rules.cap} best-scored of a key frame do not count"

@@ -123,9 +123,15 @@ def _by_size(reports: list[Report]) -> list[tuple[str, int, list[float]]]:
 
 def _errors(reports: list[Report]) -> list[tuple[str, list[tuple[int, float]]]]:
     """Kind of error; its boxes and its share of the gap in each run."""
+    kinds = dict.fromkeys(str(kind) for each in reports for kind in each.errors.index)
+    counts = [each.errors["count"].to_dict() for each in reports]
+    shares = [each.errors["share"].to_dict() for each in reports]
     return [
-        (str(kind), [(int(each.errors["count"][kind]), float(each.errors["share"][kind])) for each in reports])
-        for kind in map(str, reports[0].errors.index)
+        (
+            kind,
+            [(int(count.get(kind, 0)), float(share.get(kind, 0))) for count, share in zip(counts, shares, strict=True)],
+        )
+        for kind in kinds
     ]
 
 

@@ -45,9 +45,10 @@ def read_labels(path: str | Path) -> Labels:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:
-        raise InputError(f"{path}: cannot be read as text ({problem})") from None
+        reason = problem.strerror if isinstance(problem, OSError) else "it is no utf-8"
+        raise InputError(f"{path}: cannot be read as text ({reason})") from None
     stripped = text.strip()
-    if _ENTRY.search(stripped):
+    if _ENTRY.search(stripped) or re.match(r"(item|label)\s*\{", stripped):
         actions = _pbtxt(stripped, str(path))
     elif stripped[:1] in ("{", "["):
         actions = _json(stripped, str(path))
@@ -57,6 +58,9 @@ def read_labels(path: str | Path) -> Labels:
         actions = _txt(stripped, str(path))
     if not actions:
         raise InputError(f"{path}: names no action; {_FORMS}")
+    broken = next((action for action in actions if action.id < 0 or not action.name.strip()), None)
+    if broken is not None:
+        raise InputError(f"{path}: has the action {broken.id} {broken.name!r}; an id from 0 and a name are expected")
     ids = [action.id for action in actions]
     twice = next((number for number in ids if ids.count(number) > 1), None)
     if twice is not None:
@@ -75,6 +79,8 @@ def within_ava(labels: Labels) -> Labels:
 
 def _pbtxt(text: str, name: str) -> list[Action]:
     actions = []
+    if text.count("{") != text.count("}"):
+        raise InputError(f"{name}: is pbtxt that is cut off: its brackets do not close")
     for entry in _ENTRY.finditer(text):
         fields = {key: double or single or bare for key, double, single, bare in _FIELD.findall(entry[1])}
         number = fields.get("id") or fields.get("label_id")
@@ -90,6 +96,8 @@ def _json(text: str, name: str) -> list[Action]:
         content = json.loads(text)
     except json.JSONDecodeError as problem:
         raise InputError(f"{name}, line {problem.lineno}: is no json ({problem.msg})") from None
+    except (RecursionError, ValueError):
+        raise InputError(f"{name}: is json beyond all use (nested or with numbers without end)") from None
     try:
         return _actions_of(content)
     except (KeyError, TypeError, ValueError):
@@ -98,7 +106,7 @@ def _json(text: str, name: str) -> list[Action]:
 
 def _actions_of(content: Any) -> list[Action]:
     if isinstance(content, dict):
-        if all(isinstance(value, int) for value in content.values()):
+        if all(isinstance(value, int) and not isinstance(value, bool) for value in content.values()):
             return [Action(number, str(label)) for label, number in content.items()]
         return [Action(int(number), str(label)) for number, label in content.items()]
     if all(isinstance(entry, str) for entry in content):

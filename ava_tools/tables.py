@@ -96,10 +96,17 @@ def read_timestamps(path: str | Path) -> list[float]:
     texts = _read_bytes(path).decode("utf-8-sig", errors="replace").split("\n")
     seconds = []
     for line, text in enumerate(texts, start=1):
+        if not text.strip():
+            continue
         try:
-            seconds += [round(float(text), _TIMESTAMP_DECIMALS)] if text.strip() else []
+            number = float(text)
         except ValueError:
-            raise InputError(f"{path}, line {line}: is {text.strip()!r}; a number of seconds is expected") from None
+            number = math.nan
+        if not 0 <= number <= _LATEST:  # NaN neither
+            raise InputError(f"{path}, line {line}: is {text.strip()!r}; a number of seconds is expected")
+        seconds.append(round(number, _TIMESTAMP_DECIMALS))
+    if not seconds:
+        raise InputError(f"{path}: names no timestamp; one a line is expected")
     return seconds
 
 

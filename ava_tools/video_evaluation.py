@@ -18,7 +18,7 @@ from ava_tools.labels import Action, Labels
 from ava_tools.metrics.average_precision import Floats, Ints
 from ava_tools.metrics.linking import Linking, link_tubes
 from ava_tools.metrics.tubes import FilmBoxes, Tube, TubeEvaluation, evaluate_tubes, gather_tubes
-from ava_tools.tables import COORDINATES, KEY
+from ava_tools.tables import COORDINATES, KEY, read_detections, read_truth
 
 __all__ = ["Linking", "VideoReport", "video_map"]
 _STRICT = tuple(percent / 100 for percent in range(50, 100, 5))  # 0.5 to 0.95, as COCO averages over
@@ -67,8 +67,8 @@ class VideoReport:
 
 
 def video_map(
-    truth: pd.DataFrame,
-    detections: pd.DataFrame,
+    truth: str | Path | pd.DataFrame,
+    detections: str | Path | pd.DataFrame,
     labels: Labels | str | Path | None = None,
     thresholds: Sequence[float] = (0.2, 0.5),
     *,
@@ -81,9 +81,10 @@ def video_map(
     all their frames, times the mean box IoU on the shared frames.
 
     Args:
-        truth: columns video, timestamp, x1 y1 x2 y2, action_id, person (tube id). A row without action_id
-            names a film that may have no tube.
-        detections: columns video, timestamp, x1 y1 x2 y2, action_id, score. With a column person they are
+        truth: AVA's csv (see `read_truth`), or columns video, timestamp, x1 y1 x2 y2, action_id, person (tube
+            id). A row without action_id names a film that may have no tube.
+        detections: AVA's csv (see `read_detections`), or columns video, timestamp, x1 y1 x2 y2, action_id,
+            score. With a column person they are
             tubes already, scored by the mean of their rows; else they are linked. Boxes are in the truth's
             unit. Films that the truth never names do not count.
         labels: the actions, or a file of them (see `read_labels`); those that are scored count.
@@ -98,6 +99,8 @@ def video_map(
             of the labels.
     """
     levels = _checked(thresholds, step)
+    truth = truth if isinstance(truth, pd.DataFrame) else read_truth(truth)
+    detections = detections if isinstance(detections, pd.DataFrame) else read_detections(detections)
     ready = "person" in detections and bool(detections["person"].notna().any())
     _check_table(truth, "the truth", ["person"])
     _check_table(detections, "the detections", ["score", "person"] if ready else ["score"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from ava_tools.cli.run import console, patience
+from ava_tools.cli.run import console, patience, refuse_collisions
 
 if TYPE_CHECKING:
     from ava_tools.metrics.significance import Difference
@@ -45,6 +45,9 @@ def evaluate(
         confidence: Also print the 95 % interval of the mean over films drawn with replacement.
         ties: Also print the spread of the mean over random orders of equal scores.
     """
+    inputs = [path for path in (truth, detections, labels, excluded, included, compare) if path is not None]
+    refuse_collisions(inputs, [path for path in (json, csv, html) if path is not None])
+
     from ava_tools.comparison import compare as compare_runs
     from ava_tools.evaluation import evaluate as run_evaluation
     from ava_tools.report import as_csv, as_json, as_text

@@ -16,6 +16,7 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from types import FrameType
 
 from cyclopts import App, CycloptsError
@@ -49,6 +50,19 @@ def patience(what: str) -> Iterator[None]:
     finally:
         timer.cancel()
         status.stop()
+
+
+def refuse_collisions(inputs: Sequence[Path], outputs: Sequence[Path]) -> None:
+    """No output may be an input, or another output.
+
+    Raises:
+        MisuseError: one is.
+    """
+    taken = {path.resolve() for path in inputs}
+    for path in outputs:
+        if path.resolve() in taken:
+            raise MisuseError(f"{path} is named twice; an output must be a file of its own")
+        taken.add(path.resolve())
 
 
 def installed_version() -> str:

@@ -67,3 +67,25 @@ def test_the_current_folder_will_do(tmp_path, monkeypatch):
     with replacing("result.csv") as temporary:
         temporary.write_text("new")
     assert (tmp_path / "result.csv").read_text() == "new"
+
+
+@pytest.mark.parametrize("kind", ["folder", "fifo"])
+def test_what_is_no_file_is_never_replaced(tmp_path, kind):
+    path = tmp_path / "taken"
+    if kind == "folder":
+        path.mkdir()
+    else:
+        os.mkfifo(path)
+    with pytest.raises(InputError, match=r"taken: cannot be written \(is no regular file\)"), replacing(path):
+        pass
+    assert not path.is_file()
+    assert os.listdir(tmp_path) == ["taken"]
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to("real")
+    with replacing(tmp_path / "link") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "new"

@@ -448,3 +448,24 @@ def test_the_worth_of_person_boxes_is_printed(tmp_path, capsys):
         "recall at IoU 0.9: 0.0000",
         "frame mAP with perfect scores (IoU 0.5): 0.7500",
     ]
+
+
+@pytest.mark.parametrize("option", ["--json", "--csv", "--html"])
+def test_an_input_is_never_an_output(tmp_path, option):
+    (tmp_path / "truth.csv").write_text("a,1,0.1,0.1,0.5,0.9,12\n")
+    (tmp_path / "found.csv").write_text("a,1,0.1,0.1,0.5,0.9,12,0.9\n")
+    files = ["--truth", str(tmp_path / "truth.csv"), "--detections", str(tmp_path / "found.csv")]
+    assert run(app, ["evaluate", *files, option, str(tmp_path / "truth.csv")]) == 2
+    assert (tmp_path / "truth.csv").read_text() == "a,1,0.1,0.1,0.5,0.9,12\n"
+
+
+def test_what_is_left_of_nothing_is_told(tmp_path):
+    (tmp_path / "excluded.csv").write_text("a,0001\nz,0001\n")
+    report = evaluate(*tables([["a", 1.0, *BOX, 1]], []), labels=THREE, excluded=tmp_path / "excluded.csv")
+    assert math.isnan(report.mean_ap)
+    assert report.notes == (
+        "1 truth boxes on excluded key frames are left out",
+        "no truth is left that could be found: there is no mean AP",
+        "the detections: hold no row of a scored action",
+        "1 excluded key frames are in neither file",
+    )

@@ -419,3 +419,10 @@ def test_the_order_of_rows_does_not_matter(rows, of_rows, random):
     mixed = found.sample(frac=1, random_state=random.randrange(2**32))
     one, other = video_map(table, found, TWO), video_map(table, mixed, TWO)
     assert other.per_action["ap@0.5"].to_dict() == pytest.approx(one.per_action["ap@0.5"].to_dict(), nan_ok=True)
+
+
+def test_csv_files_are_read(tmp_path):
+    (tmp_path / "truth.csv").write_text("".join(f"a,{time},0.1,0.1,0.5,0.9,1,7\n" for time in range(4)))
+    (tmp_path / "found.csv").write_text("".join(f"a,{time},0.1,0.1,0.5,0.9,1,0.8\n" for time in range(4)))
+    report = video_map(tmp_path / "truth.csv", str(tmp_path / "found.csv"))
+    assert report.mean_ap == {0.2: 1.0, 0.5: 1.0}
