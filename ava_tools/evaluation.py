@@ -27,10 +27,11 @@ from ava_tools.tables import (
     read_truth,
 )
 
+TIE_ORDERS = 20
 SIZES = (("small", 0.0, 0.05), ("medium", 0.05, 0.2), ("large", 0.2, float("inf")))  # shares of the frame
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """What an evaluation found.
 
@@ -51,6 +52,9 @@ class Report:
     video_of_frame: Ints
     evaluate_shuffled: Callable[[np.random.Generator], FrameEvaluation]
     videos: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Report({self.protocol.name}, mean_ap={self.mean_ap:.4f}, {len(self.labels)} actions)"
 
     @cached_property
     def per_action(self) -> pd.DataFrame:
@@ -132,7 +136,7 @@ class Report:
         """The 95 % interval of the mean AP when films are drawn anew; NaN with a single film."""
         return bootstrap_mean_ap(self.evaluation, self.video_of_frame, samples, seed)
 
-    def tie_spread(self, orders: int = 100, seed: int = 0) -> Interval:
+    def tie_spread(self, orders: int = TIE_ORDERS, seed: int = 0) -> Interval:
         """Least and largest mean AP over random orders of equal scores.
 
         The peers' sort is unstable: their number is one of these.
@@ -214,7 +218,7 @@ def evaluate(
         )
     if evaluation.without_area:
         notes.append(f"{evaluation.without_area:,} detections with boxes without area are left out")
-    of_frame, videos = videos_of_frames(tables, [found_frames, truth_frames, *rest])
+    of_frame, videos = videos_of_frames([found_table, truth_table], [found_frames, truth_frames])
     return Report(rules, scored, evaluation, tuple(notes), of_frame, evaluate_in_order, videos)
 
 

@@ -15,14 +15,13 @@ from markupsafe import Markup
 from ava_tools import report_figures
 from ava_tools.atomic import replacing
 from ava_tools.comparison import Comparison, compare
-from ava_tools.evaluation import Report
+from ava_tools.evaluation import TIE_ORDERS, Report
 from ava_tools.metrics.confidence import Interval
 
 _CURVES = 12
 _EXTREMES = 5
 _FILMS = 100
 _LONGEST = 40  # characters of a name in a figure; the tables have all of it
-_TIE_ORDERS = 20
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class _Run:
 
 def save_html(
     report: Report,
-    path: Path,
+    path: str | Path,
     other: Report | None = None,
     names: tuple[str, str] = ("this run", "the other run"),
     comparison: Comparison | None = None,
@@ -82,14 +81,14 @@ def save_html(
         comparison=comparison,
         compared=[] if comparison is None else comparison.per_action.reset_index().to_dict("records"),
         figures=_figures(report, runs, known, comparison),
-        tie_orders=_TIE_ORDERS,
+        tie_orders=TIE_ORDERS,
     )
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def _run(name: str, report: Report) -> _Run:
-    return _Run(name, report, report.confidence(), report.tie_spread(_TIE_ORDERS))
+    return _Run(name, report, report.confidence(), report.tie_spread(TIE_ORDERS))
 
 
 def _ranked(report: Report) -> pd.DataFrame:

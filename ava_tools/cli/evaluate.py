@@ -38,17 +38,18 @@ def evaluate(
         excluded: Key frames that do not count: video,timestamp.
         included: Timestamps that count, one a line.
         protocol: Whose way of counting: the official code's, PySlowFast's or mmaction2's.
-        json: Write the numbers to this file.
+        json: Write protocol, mean AP and each action's AP to this file.
         csv: Write a row for each action to this file.
         html: Write a page of figures and tables to this file.
-        compare: A second detection file: how much better the first is, and how sure that is.
-        confidence: Also print the 95 % interval of the mean over films drawn with replacement.
-        ties: Also print the spread of the mean over random orders of equal scores.
+        compare: A second detection file: how much better the first is, and how sure that is (--html: by action).
+        confidence: Also print the 95 % interval of the mean over 1000 draws of the films with replacement.
+        ties: Also print the spread of the mean over 20 random orders of equal scores.
     """
     inputs = [path for path in (truth, detections, labels, excluded, included, compare) if path is not None]
     refuse_collisions(inputs, [path for path in (json, csv, html) if path is not None])
 
     from ava_tools.comparison import compare as compare_runs
+    from ava_tools.evaluation import TIE_ORDERS
     from ava_tools.evaluation import evaluate as run_evaluation
     from ava_tools.report import as_csv, as_json, as_text
 
@@ -57,10 +58,12 @@ def evaluate(
         lines = [as_text(report)]
         if confidence:
             found = report.confidence()
-            lines.append(f"95 % of 1000 bootstrap samples of films: {found.low:.4f} to {found.high:.4f}")
+            sure = f"{found.low:.4f} to {found.high:.4f}"
+            known = not math.isnan(found.low)
+            lines.append(f"95 % of 1000 bootstrap samples of films: {sure if known else 'it takes truth in two films'}")
         if ties:
             found = report.tie_spread()
-            lines.append(f"100 random orders of equal scores: {found.low:.4f} to {found.high:.4f}")
+            lines.append(f"{TIE_ORDERS} random orders of equal scores: {found.low:.4f} to {found.high:.4f}")
         other = None if compare is None else run_evaluation(truth, compare, labels, excluded, protocol, included)
         comparison = None if other is None else compare_runs(report, other)
         if other is not None and comparison is not None:

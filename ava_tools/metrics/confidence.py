@@ -37,13 +37,15 @@ def bootstrap_mean_ap(
         level: share of the samples inside the interval.
 
     Returns:
-        The middle ``level`` of the samples; NaN with fewer than two films or no truth.
+        The middle ``level`` of the samples; NaN with truth in fewer than two films.
     """
-    videos = int(video_of_frame.max(initial=-1)) + 1
-    if videos < 2 or not len(evaluation.truth):
-        return Interval(np.nan, np.nan)
-    draws: Draws = np.random.default_rng(seed).multinomial(videos, np.full(videos, 1 / videos), size=samples).T
     truth_film, film = video_of_frame[evaluation.truth.frame], video_of_frame[evaluation.detections.frame]
+    films = np.unique(np.concatenate([truth_film, film]))
+    if len(np.unique(truth_film)) < 2:
+        return Interval(np.nan, np.nan)
+    shares = np.full(len(films), 1 / len(films))
+    draws: Draws = np.random.default_rng(seed).multinomial(len(films), shares, size=samples).T
+    truth_film, film = np.searchsorted(films, truth_film), np.searchsorted(films, film)
     means = mean_of_known(drawn_aps(evaluation, truth_film, film, draws))
     means = means[~np.isnan(means)]
     if not len(means):

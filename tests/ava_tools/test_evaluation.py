@@ -469,3 +469,12 @@ def test_what_is_left_of_nothing_is_told(tmp_path):
         "the detections: hold no row of a scored action",
         "1 excluded key frames are in neither file",
     )
+
+
+def test_excluded_films_are_no_films_of_the_run():
+    truth, found = [["a", 1.0, *BOX, 1]], [["a", 1.0, *BOX, 1, 0.9]]
+    excluded = pd.DataFrame({"video": ["b", "c"], "timestamp": [1.0, 1.0]})
+    report = evaluate(*tables(truth, found), labels=THREE, excluded=excluded)
+    assert report.videos == ("a",)
+    assert math.isnan(report.confidence().low)
+    assert repr(report) == "Report(activitynet, mean_ap=1.0000, 3 actions)"
