@@ -84,9 +84,8 @@ def video_map(
         truth: AVA's csv (see `read_truth`), or columns video, timestamp, x1 y1 x2 y2, action_id, person (tube
             id). A row without action_id names a film that may have no tube.
         detections: AVA's csv (see `read_detections`), or columns video, timestamp, x1 y1 x2 y2, action_id,
-            score. With a column person they are
-            tubes already, scored by the mean of their rows; else they are linked. Boxes are in the truth's
-            unit. Films that the truth never names do not count.
+            score. With a column person they are tubes already, scored by the mean of their rows; else they
+            are linked. Boxes are in the truth's unit. Films that the truth never names do not count.
         labels: the actions, or a file of them (see `read_labels`); those that are scored count.
             None: all action ids of both tables.
         thresholds: least overlaps.

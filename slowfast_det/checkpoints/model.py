@@ -34,14 +34,12 @@ class Model:
 
     Attributes:
         name: what to call it: the weights' file name, or the configuration of an untrained one.
-        trained: whether its weights came from a file.
     """
 
     network: ActionNetwork
     config: Config
     labels: Labels
     name: str
-    trained: bool = True
 
     @property
     def clip(self) -> ClipConfig:
@@ -93,7 +91,7 @@ def untrained_model(config: str | Path) -> Model:
     chosen = load_config(config)
     network = build_network(chosen.network, chosen.clip.num_frames)
     initialise(network)
-    return Model(network.eval(), chosen, _labels(chosen), f"untrained {Path(config).stem}", trained=False)
+    return Model(network.eval(), chosen, _labels(chosen), f"untrained {Path(config).stem}")
 
 
 def load_network(weights: str | Path, config: str | Path | None = None) -> ActionNetwork:
