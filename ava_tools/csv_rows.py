@@ -9,8 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ava_tools.errors import InputError
+
+TEXT = "text"  # the column of `RowFormat.text_of`
 
 
 @dataclass(frozen=True)
@@ -22,12 +25,14 @@ class RowFormat:
         optional: how many of the last ones a row may lack or leave empty.
         may_be_empty: names of other columns that may be empty, but not lacking.
         frame_rows: whether a row of the first two columns alone is allowed; the others are NaN then.
+        text_of: columns that are wanted as they are written too, joined in one more column `TEXT`.
     """
 
     columns: Sequence[str]
     optional: int = 0
     may_be_empty: frozenset[str] = frozenset()
     frame_rows: bool = False
+    text_of: Sequence[str] = ()
 
     @property
     def required(self) -> Sequence[str]:
@@ -90,7 +95,15 @@ def _quickly(text: str, row_format: RowFormat) -> pd.DataFrame | None:
     if not right or (videos == "").any():
         return None
     kept: pd.DataFrame = table[[first, *numbers]].assign(**{first: videos})
-    return kept
+    return kept.assign(**{TEXT: _texts(text, row_format)[~blank]}) if row_format.text_of else kept
+
+
+def _texts(text: str, row_format: RowFormat) -> NDArray[np.object_]:
+    """What each line writes in the columns `RowFormat.text_of`; empty lines count."""
+    places = [list(row_format.columns).index(column) for column in row_format.text_of]
+    rows = (line.split(",") for line in text.splitlines())
+    texts = [",".join([row[place].strip() for place in places if place < len(row)]) for row in rows]
+    return np.array(texts, dtype=object)
 
 
 def _line_by_line(text: str, name: str, row_format: RowFormat) -> pd.DataFrame:
@@ -118,13 +131,14 @@ def _line_by_line(text: str, name: str, row_format: RowFormat) -> pd.DataFrame:
         raise InputError(f"{name}, line {reader.line_num}: is no csv ({problem})") from None
     table = pd.DataFrame(rows, columns=list(columns), index=pd.Index(lines, name="line", dtype=int), dtype=str)
     first, *numbers = columns
+    written = table[list(row_format.text_of)].agg(",".join, axis=1) if row_format.text_of else None
     if (table[first] == "").any():
         raise InputError(f"{name}, line {(table[first] == '').idxmax()}: {first} is empty; the film's name is expected")
     whole = np.asarray((table[numbers[1:]] != "").any(axis=1)) | (not row_format.frame_rows)
     for column in numbers:
         may_be_empty = column not in row_format.required or column in row_format.may_be_empty
         table[column] = _numbers(table[column], column, name, may_be_empty | ~whole & (column != numbers[0]))
-    return table
+    return table if written is None else table.assign(**{TEXT: written})
 
 
 def _numbers(texts: pd.Series[str], column: str, name: str, may_be_empty: object) -> pd.Series[float]:

@@ -6,25 +6,24 @@ Every error names the file, the line, the value found and what is allowed.
 from __future__ import annotations
 
 import math
-import reprlib
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ava_tools import safe_pickle
-from ava_tools.csv_rows import RowFormat, read_rows
+from ava_tools.boxes import pairwise_iou
+from ava_tools.csv_rows import TEXT, RowFormat, read_rows
 from ava_tools.errors import InputError
+from ava_tools.proposals import is_pickle, proposals_table
 
 COORDINATES = ["x1", "y1", "x2", "y2"]
 KEY = ["video", "timestamp"]
 _PERSON_BOXES = RowFormat([*KEY, *COORDINATES, "label", "score"], optional=2)
 _TIMESTAMP_DECIMALS = 6  # two timestamps are the same key frame when they agree in six decimals
 _LATEST = 1e9  # seconds
-_MOST_BOXES = 10_000  # of one key frame
 _ROUNDING = 0.01  # files round their boxes, and detectors overshoot the border by less than this
 
 
@@ -44,8 +43,8 @@ def read_person_boxes(path: str | Path) -> pd.DataFrame:
         InputError: the file is missing or holds something else; it names line, value and what is allowed.
     """
     data = _read_bytes(path)
-    if _is_pickle(data):
-        table = _proposals_table(safe_pickle.loads(data, str(path)), str(path))
+    if is_pickle(data):
+        table = proposals_table(safe_pickle.loads(data, str(path)), str(path))
     else:
         table = read_rows(data, str(path), _PERSON_BOXES)
     _check_boxes(table, str(path))
@@ -112,14 +111,18 @@ def read_timestamps(path: str | Path) -> list[float]:
 
 def _labelled_boxes(path: str | Path, row_format: RowFormat) -> pd.DataFrame:
     table = read_rows(_read_bytes(path), str(path), row_format)
-    boxes = table[table["action_id"].notna()]
-    _check_boxes(boxes, str(path))
+    _check_labelled(table[table["action_id"].notna()], str(path))
+    return _with_rounded_time(table, str(path))
+
+
+def _check_labelled(boxes: pd.DataFrame, name: str) -> None:
+    """Every box sound, every action a whole number from 0; an action may be lacking."""
+    _check_boxes(boxes, name)
     ids = boxes["action_id"].to_numpy(dtype=float)
-    broken = np.flatnonzero((ids != np.floor(ids)) | (ids < 0))
+    broken = np.flatnonzero((ids != np.floor(ids)) & ~np.isnan(ids) | (ids < 0))
     if len(broken):
         line, found = boxes.index[broken[0]], ids[broken[0]]
-        raise InputError(f"{path}, line {line}: action_id is {found:g}; a whole number is expected")
-    return _with_rounded_time(table, str(path))
+        raise InputError(f"{name}, line {line}: action_id is {found:g}; a whole number is expected")
 
 
 def _with_rounded_time(table: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -143,75 +146,6 @@ def _read_bytes(path: str | Path) -> bytes:
         raise InputError(f"{path}: cannot be read ({problem.strerror})") from None
 
 
-def _is_pickle(data: bytes) -> bool:
-    """Protocol 2 and later start with 0x80, 1 holds zero bytes, 0 is text that ends in a full stop.
-
-    A csv has neither, and a comma in its first line.
-    """
-    if data[:1] == b"\x80":
-        return True
-    utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-    return (b"\0" in data and not utf16) or (data[-1:] == b"." and b"," not in data.split(b"\n", 1)[0])
-
-
-def _proposals_table(content: Any, name: str) -> pd.DataFrame:
-    """mmaction2's proposals: a dict from ``video,timestamp`` to boxes."""
-    if not isinstance(content, Mapping):
-        raise InputError(f"{name}: holds a {type(content).__name__}; a dict 'video,timestamp' -> boxes is expected")
-    videos: list[str] = []
-    timestamps: list[float] = []
-    parts: list[NDArray[np.float64]] = []
-    for key, boxes in content.items():
-        video, seconds = _proposals_key(key, name)
-        part = _proposals_boxes(key, boxes, name)
-        videos.append(video)
-        timestamps.append(seconds)
-        parts.append(part)
-    counts = [len(part) for part in parts]
-    rows = np.concatenate([*parts, np.zeros((0, 5))])
-    table = pd.DataFrame(rows, columns=[*COORDINATES, "score"])
-    table.insert(0, "video", np.repeat(np.array(videos, dtype=object), counts))
-    table.insert(1, "timestamp", np.repeat(np.array(timestamps, dtype=float), counts))
-    return table.astype({"video": str})
-
-
-def _proposals_key(key: Any, name: str) -> tuple[str, float]:
-    video, comma, timestamp = key.rpartition(",") if isinstance(key, str) else ("", "", "")
-    try:
-        seconds = float(timestamp) if comma and video else math.nan
-    except ValueError:
-        seconds = math.nan
-    if not math.isfinite(seconds):
-        raise InputError(
-            f"{name}: has an entry {reprlib.repr(key)}; 'video,timestamp' with a number of seconds is expected"
-        )
-    return video, seconds
-
-
-def _proposals_boxes(key: Any, boxes: Any, name: str) -> NDArray[np.float64]:
-    """The boxes of an entry as ``float64[K, 5]``, the score NaN where there is none."""
-    shown = reprlib.repr(key)
-    if not isinstance(boxes, np.ndarray) and not _plain_rows(boxes):
-        raise InputError(f"{name}: entry {shown} holds {reprlib.repr(boxes)}; rows of 4 or 5 numbers are expected")
-    array = np.asarray(boxes)
-    if array.size == 0:
-        return np.zeros((0, 5))
-    if array.ndim != 2 or array.shape[1] not in (4, 5) or array.dtype.kind not in "fiu":
-        raise InputError(
-            f"{name}: entry {shown} holds {array.dtype} of shape {list(array.shape)}; float[K, 4 or 5] is expected"
-        )
-    scores = array[:, 4:] if array.shape[1] == 5 else np.full((len(array), 1), np.nan)
-    return np.concatenate([array[:, :4], scores], axis=1).astype(np.float64)
-
-
-def _plain_rows(boxes: Any) -> bool:
-    """Rows of 4 or 5 numbers, all of one length; looked at before numpy sees them, however deep they nest."""
-    if not isinstance(boxes, list | tuple) or len(boxes) > _MOST_BOXES:
-        return False
-    rows = all(isinstance(row, list | tuple) and len(row) in (4, 5) and len(row) == len(boxes[0]) for row in boxes)
-    return rows and all(isinstance(value, int | float | np.number) for row in boxes for value in row)
-
-
 def _check_boxes(table: pd.DataFrame, name: str) -> None:
     """Every box inside the frame and not inverted."""
     boxes = table[COORDINATES].to_numpy(dtype=float)
@@ -228,3 +162,99 @@ def _check_boxes(table: pd.DataFrame, name: str) -> None:
         pixels = "; these look like pixels: divide by the film's width and height" if boxes[row].max() > 2 else ""
         raise InputError(f"{where}: the box {found} leaves the frame; x1,y1,x2,y2 from 0 to 1 are expected{pixels}")
     raise InputError(f"{where}: the box {found} is inverted; x1 <= x2 and y1 <= y2 are expected")
+
+
+@dataclass(frozen=True)
+class KeyframeBoxes:
+    """The persons of key frames with what they do; a person without action is an example of none.
+
+    Attributes:
+        boxes: video, timestamp, x1 y1 x2 y2, a row a person; key frames rise within a video, videos and
+            persons stand in the order of their first appearance.
+        labels: box (number of the row in ``boxes``), action_id; a row an action, each once.
+    """
+
+    boxes: pd.DataFrame
+    labels: pd.DataFrame
+
+
+def merge_boxes(
+    truth: Sequence[str | Path],
+    predicted: Sequence[str | Path] = (),
+    min_score: float = 0.0,
+    match_iou: float | None = None,
+) -> KeyframeBoxes:
+    """Join annotated and predicted boxes of key frames into one list of persons.
+
+    As PySlowFast does: annotated boxes first, then the predicted ones from ``min_score`` on; boxes of a
+    key frame whose coordinates are written with the same characters are one person, whose labels add up;
+    a predicted box without a label is a person who does nothing.
+
+    Args:
+        truth: AVA's csv files of annotated actions.
+        predicted: AVA's csv files ``video,timestamp,x1,y1,x2,y2[,label[,score]]`` or proposals pickles. A
+            file of annotations is welcome too (PySlowFast's configurations list it twice): its person ids
+            are taken for scores.
+        min_score: least score of a predicted box; boxes without a score are kept.
+        match_iou: least overlap at which a box without label takes those of the truth box that it covers
+            best; None, as in PySlowFast: it never does.
+
+    Raises:
+        InputError: a file is wrong; it names line, value and what is allowed.
+    """
+    tables = [_boxes_to_merge(path, may_lack_label=False) for path in truth]
+    for path in predicted:
+        table = _boxes_to_merge(path, may_lack_label=True)
+        tables.append(table[~(table["score"] < min_score)])
+    rows = pd.concat(tables, ignore_index=True)
+    identity = rows.groupby([*KEY, TEXT], sort=False).ngroup()
+    first = ~identity.duplicated()
+    labels = pd.DataFrame({"box": identity, "action_id": rows["action_id"]}).dropna().drop_duplicates()
+    boxes = rows.loc[first, [*KEY, *COORDINATES]].reset_index(drop=True)
+    video = pd.factorize(boxes["video"])[0]
+    order = np.lexsort((boxes["timestamp"].to_numpy(), video))
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    boxes = boxes.iloc[order].reset_index(drop=True)
+    labels = labels.assign(box=place[labels["box"]]).astype(np.int64).sort_values("box", kind="stable")
+    if match_iou is not None:
+        labels = _with_matched(boxes, labels, match_iou)
+    return KeyframeBoxes(boxes, labels.reset_index(drop=True))
+
+
+def _boxes_to_merge(path: str | Path, may_lack_label: bool) -> pd.DataFrame:
+    """Columns of the key, the box, action_id (NaN: none), score, and the box as it is written."""
+    data = _read_bytes(path)
+    if may_lack_label and is_pickle(data):
+        table = proposals_table(safe_pickle.loads(data, str(path)), str(path)).assign(action_id=np.nan)
+        _check_boxes(table, str(path))
+        written = table[COORDINATES].astype(str).agg(",".join, axis=1) if len(table) else ""
+        return _with_rounded_time(table, str(path)).assign(**{TEXT: written})
+    columns = [*KEY, *COORDINATES, "action_id", "score"]
+    optional, frame_rows = (2, False) if may_lack_label else (1, True)
+    table = read_rows(
+        data, str(path), RowFormat(columns, optional=optional, frame_rows=frame_rows, text_of=COORDINATES)
+    )
+    table = table[table["x1"].notna()]
+    _check_labelled(table, str(path))
+    return _with_rounded_time(table, str(path))
+
+
+def _with_matched(boxes: pd.DataFrame, labels: pd.DataFrame, match_iou: float) -> pd.DataFrame:
+    """Labels, with those added that boxes without any take from the labelled box they cover best."""
+    coordinates = boxes[COORDINATES].to_numpy(dtype=float)
+    labelled = np.isin(np.arange(len(boxes)), labels["box"])
+    sources: list[int] = []
+    takers: list[int] = []
+    frames = boxes.groupby(KEY, sort=False).ngroup().to_numpy()
+    for rows in np.split(np.arange(len(boxes)), np.flatnonzero(np.diff(frames)) + 1):
+        owners, empty = rows[labelled[rows]], rows[~labelled[rows]]
+        if not len(owners) or not len(empty):
+            continue
+        overlap = pairwise_iou(coordinates[empty], coordinates[owners])
+        good = overlap.max(axis=1) >= match_iou
+        takers += empty[good].tolist()
+        sources += owners[overlap.argmax(axis=1)[good]].tolist()
+    taken = pd.DataFrame({"box": sources, "taker": takers}).merge(labels, on="box")
+    added = pd.DataFrame({"box": taken["taker"], "action_id": taken["action_id"]})
+    return pd.concat([labels, added]).astype(np.int64).sort_values("box", kind="stable")

@@ -7,23 +7,18 @@ never sees it (`checkpoints.model.build_network` unpacks it into plain values).
 from __future__ import annotations
 
 import math
-import reprlib
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from ava_tools.errors import InputError
+from ava_tools.settings import Settings, parse_settings
 
 _PLACES = (Path(__file__).parent / "configs", Path(__file__).parent.parent / "configs")  # wheel, checkout
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class NetworkConfig(_Strict):
+class NetworkConfig(Settings):
     """What the network is made of."""
 
     pathways: Literal["slowfast", "slow"]
@@ -76,7 +71,7 @@ class NetworkConfig(_Strict):
         return stride
 
 
-class ClipConfig(_Strict):
+class ClipConfig(Settings):
     """Which frames the network looks at, and how they are prepared."""
 
     num_frames: int = Field(ge=1, le=256)
@@ -101,7 +96,7 @@ class ClipConfig(_Strict):
         return self
 
 
-class Config(_Strict):
+class Config(Settings):
     """A model: network, clips, labels."""
 
     network: NetworkConfig
@@ -140,40 +135,10 @@ def find_config(name: str) -> Path:
     raise InputError(f"{name}: no such config; a yaml file or one of {', '.join(config_names())} is expected")
 
 
-def read_yaml(text: str, name: str) -> dict[str, Any]:
-    """A yaml text that holds a mapping; only plain data is ever built from it."""
-    try:
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as problem:
-        line = getattr(getattr(problem, "problem_mark", None), "line", None)
-        where = f", line {line + 1}" if line is not None else ""
-        raise InputError(f"{name}{where}: is no yaml ({getattr(problem, 'problem', None) or problem})") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{name}: holds {type(content).__name__} at the top; sections with keys are expected")
-    return content
-
-
 def parse_config(content: Any, name: str) -> Config:
     """Check a mapping against `Config`.
 
     Raises:
         InputError: one sentence with each wrong key, what was found and what is allowed.
     """
-    try:
-        return Config.model_validate(content)
-    except ValidationError as problem:
-        findings = []
-        for error in problem.errors():
-            where = ".".join(str(part) for part in error["loc"])
-            found = error["input"]
-            shown = f" (found {reprlib.repr(found)})" if isinstance(found, str | int | float) else ""
-            findings.append(f"{where}: {error['msg']}{shown}" if where else error["msg"])
-        raise InputError(f"{name}: {'; '.join(findings)}") from None
-
-
-def read_text(path: Path) -> str:
-    """A text file; one sentence if it is none."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise InputError(f"{path}: cannot be read as text ({problem})") from None
+    return parse_settings(Config, content, name)

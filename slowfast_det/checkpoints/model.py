@@ -16,15 +16,12 @@ from slowfast_det.config import (
     ClipConfig,
     Config,
     NetworkConfig,
-    find_config,
-    parse_config,
-    read_text,
-    read_yaml,
 )
 from slowfast_det.models.backbone import SLOW_KERNELS, SinglePathway, SlowFast
 from slowfast_det.models.blocks import BLOCKS
 from slowfast_det.models.network import ActionNetwork, initialise
 from slowfast_det.models.roi_head import RoIHead
+from slowfast_det.recipe import read_recipe
 from slowfast_det.weights.files import WeightFile, open_weights, state_dict_of
 
 
@@ -101,11 +98,7 @@ def load_network(weights: str | Path, config: str | Path | None = None) -> Actio
 
 def load_config(name: str | Path) -> Config:
     """A configuration by packaged name or by path: ours, or a yaml of PySlowFast."""
-    path = find_config(str(name))
-    content = read_yaml(read_text(path), str(path))
-    if pyslowfast.is_pyslowfast_config(content):
-        return pyslowfast.read_config(content, str(path))
-    return parse_config(content, str(path))
+    return read_recipe(name).of_model()
 
 
 def build_network(config: NetworkConfig, num_frames: int) -> ActionNetwork:

@@ -44,13 +44,18 @@ def boxes_in_clip(boxes: Boxes, height: int, width: int, short_side: int) -> Box
     As in PySlowFast, boxes are cut to the frame's last pixel, and both axes are scaled by the ratio of
     the long sides.
     """
-    new_height, new_width = clip_size(height, width, short_side)
-    pixels = _cut(to_pixels(boxes, width, height), height, width)
-    if min(height, width) != short_side:
-        pixels = pixels * (new_width / width if height <= width else new_height / height)
-    return _cut(pixels, new_height, new_width)
+    size = clip_size(height, width, short_side)
+    pixels = cut_to_frame(to_pixels(boxes, width, height), height, width) * side_ratio((height, width), size)
+    return cut_to_frame(pixels, *size)
 
 
-def _cut(boxes: Boxes, height: int, width: int) -> Boxes:
+def side_ratio(frame: tuple[int, int], resized: tuple[int, int]) -> float:
+    """By how much boxes grow when a frame (height, width) is resized: the ratio of the long sides."""
+    long = 1 if frame[0] <= frame[1] else 0
+    return 1.0 if frame == resized else resized[long] / frame[long]
+
+
+def cut_to_frame(boxes: Boxes, height: int, width: int) -> Boxes:
+    """Pixel boxes cut to the last row and column of a frame."""
     last = np.array([width - 1, height - 1, width - 1, height - 1], dtype=np.float64)
     return np.clip(boxes, 0, last)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ava_tools.boxes import Boxes
 from ava_tools.media.frames import Image
+from slowfast_det.clips.augment import Recolouring
 
 
 def clip_tensor(
@@ -19,6 +20,7 @@ def clip_tensor(
     std: Sequence[float],
     bgr: bool,
     device: torch.device,
+    recolourings: Sequence[Recolouring | None] = (),
 ) -> Tensor:
     """Stack and normalise clips.
 
@@ -27,6 +29,7 @@ def clip_tensor(
         mean, std: of each channel in the network's order, for pixels from 0 to 1.
         bgr: whether the network takes blue first.
         device: pixels travel there as bytes and become numbers there.
+        recolourings: changes of colours, of each clip.
 
     Returns:
         ``Tensor[B, 3, T, H, W]``, float32: (pixel / 255 - mean) / std.
@@ -34,11 +37,14 @@ def clip_tensor(
     stacked = np.stack([frame for frames in clips for frame in frames])  # [B * T, H, W, 3]
     pixels = torch.from_numpy(stacked.reshape(len(clips), -1, *stacked.shape[1:])).to(device)
     pixels = pixels.permute(0, 4, 1, 2, 3)  # -> [B, 3, T, H, W]
-    if bgr:
-        pixels = pixels.flip(1)
     shape = (1, 3, 1, 1, 1)
     normal = torch.empty(pixels.shape, dtype=torch.float32, device=device)  # contiguous, unlike the view
     normal.copy_(pixels).div_(255)
+    for clip, recolouring in zip(normal, recolourings, strict=False):
+        if recolouring is not None:
+            recolouring.apply(clip)
+    if bgr:
+        normal = normal.flip(1)
     normal.sub_(torch.tensor(mean, device=device).view(shape)).div_(torch.tensor(std, device=device).view(shape))
     return normal
 

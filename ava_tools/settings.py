@@ -1,0 +1,88 @@
+"""Strict settings from yaml: unknown keys and wrong values end in one sentence that names them."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ava_tools.errors import InputError
+
+
+class Settings(BaseModel):
+    """A section of settings: no key but the named ones, and no change afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def parse_settings(kind: type[S], content: Any, name: str) -> S:
+    """Check a mapping against a kind of settings.
+
+    Raises:
+        InputError: one sentence with each wrong key, what was found and what is allowed.
+    """
+    try:
+        return kind.model_validate(content)
+    except ValidationError as problem:
+        findings = []
+        for error in problem.errors():
+            where = ".".join(str(part) for part in error["loc"])
+            found = error["input"]
+            shown = f" (found {reprlib.repr(found)})" if isinstance(found, str | int | float) else ""
+            findings.append(f"{where}: {error['msg']}{shown}" if where else error["msg"])
+        raise InputError(f"{name}: {'; '.join(findings)}") from None
+
+
+def read_yaml(text: str, name: str) -> dict[str, Any]:
+    """A yaml text that holds a mapping; only plain data is ever built from it."""
+    content = _load(text, name)
+    if not isinstance(content, dict):
+        raise InputError(f"{name}: holds {type(content).__name__} at the top; sections with keys are expected")
+    return content
+
+
+def read_text(path: Path) -> str:
+    """A text file; one sentence if it is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise InputError(f"{path}: cannot be read as text ({problem})") from None
+
+
+def overridden(content: Mapping[str, Any], overrides: list[str]) -> dict[str, Any]:
+    """Settings with ``key=value`` texts laid over them; dots lead into sections, values are yaml.
+
+    Raises:
+        InputError: a text has no ``=``, no key or no readable value, or leads into something that is no section.
+    """
+    changed = dict(content)
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        *sections, last = key.strip().split(".")
+        if not equals or not last or not all(sections):
+            raise InputError(f"{text!r} is no setting; key=value is expected, such as training.epochs=5")
+        place = changed
+        for section in sections:
+            inner = place.get(section)
+            if inner is not None and not isinstance(inner, Mapping):
+                raise InputError(f"{text!r}: {section} is {reprlib.repr(inner)}, which has no keys of its own")
+            place[section] = dict(inner or {})
+            place = place[section]
+        place[last] = _load(value, repr(text))
+    return changed
+
+
+def _load(text: str, name: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as problem:
+        line = getattr(getattr(problem, "problem_mark", None), "line", None)
+        where = f", line {line + 1}" if line is not None else ""
+        raise InputError(f"{name}{where}: is no yaml ({getattr(problem, 'problem', None) or problem})") from None
