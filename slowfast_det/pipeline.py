@@ -28,8 +28,9 @@ from slowfast_det.keyframe import Keyframe
 from slowfast_det.persons.precomputed import PrecomputedBoxes
 from slowfast_det.persons.protocol import PersonDetector
 from slowfast_det.persons.torchvision_rcnn import load_person_detector
+from slowfast_det.recipe import Precision
 from slowfast_det.results import FilmResult, Timings
-from slowfast_det.scoring import Precision, score_persons
+from slowfast_det.scoring import score_persons
 from slowfast_det.span import Span
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
 
 import numpy as np
 import torch
@@ -15,8 +14,8 @@ from ava_tools.errors import InputError
 from ava_tools.media.frames import Image
 from slowfast_det.checkpoints.model import Model
 from slowfast_det.clips.tensors import box_tensor, clip_tensor
+from slowfast_det.recipe import Precision
 
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
 _TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -39,7 +38,7 @@ def score_persons(
     if not peopled:
         return scores
     clip = model.clip
-    with torch.inference_mode(), _arithmetic(precision, model.device):
+    with torch.inference_mode(), arithmetic(precision, model.device):
         pixels = clip_tensor(
             [clips[number] for number in peopled],
             mean=clip.mean,
@@ -64,6 +63,7 @@ def resolve_precision(precision: Precision, device: torch.device) -> Precision:
     return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
 
 
-def _arithmetic(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+def arithmetic(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+    """The block in which a network computes with a precision."""
     kind = _TYPES.get(resolve_precision(precision, device))
     return nullcontext() if kind is None else torch.autocast(device.type, dtype=kind)

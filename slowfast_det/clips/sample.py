@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ava_tools.media.frames import Frame, Image
+from ava_tools.media.frames import Frame, FrameSource, Image
 
 TIMELINE_RATE = 30
 _HALF = Fraction(1, 2)
@@ -147,6 +147,23 @@ def stream_clips(
             yield open_clips.popleft().clip()
         if upcoming is None and not open_clips:
             return
+
+
+def read_clip(
+    film: FrameSource, time: float, *, num_frames: int, sampling_rate: int, prepare: Callable[[Image], Image]
+) -> Clip | None:
+    """One clip from anywhere in a film, the same that `stream_clips` would cut; None beyond the film's end."""
+    first = clip_indices(time, num_frames, sampling_rate).start
+    clips = stream_clips(
+        film.frames(max(0.0, first / TIMELINE_RATE)),
+        [time],
+        num_frames=num_frames,
+        sampling_rate=sampling_rate,
+        frame_length=1 / film.info.rate,
+        prepare=prepare,
+        include_end=True,
+    )
+    return next(clips, None)
 
 
 def _gathering(time: float | None, num_frames: int, sampling_rate: int) -> _Gathering | None:

@@ -20,33 +20,52 @@ def clip_tensor(
     std: Sequence[float],
     bgr: bool,
     device: torch.device,
-    recolourings: Sequence[Recolouring | None] = (),
 ) -> Tensor:
     """Stack and normalise clips.
 
     Args:
         clips: B clips of T pictures ``uint8[H, W, 3]`` RGB, all of one size.
-        mean, std: of each channel in the network's order, for pixels from 0 to 1.
-        bgr: whether the network takes blue first.
+        mean, std, bgr: see `normalised`.
         device: pixels travel there as bytes and become numbers there.
-        recolourings: changes of colours, of each clip.
 
     Returns:
-        ``Tensor[B, 3, T, H, W]``, float32: (pixel / 255 - mean) / std.
+        ``Tensor[B, 3, T, H, W]``, float32.
     """
     stacked = np.stack([frame for frames in clips for frame in frames])  # [B * T, H, W, 3]
     pixels = torch.from_numpy(stacked.reshape(len(clips), -1, *stacked.shape[1:])).to(device)
+    return normalised(pixels, mean=mean, std=std, bgr=bgr)
+
+
+def normalised(
+    pixels: Tensor,
+    *,
+    mean: Sequence[float],
+    std: Sequence[float],
+    bgr: bool,
+    recolourings: Sequence[Recolouring | None] = (),
+) -> Tensor:
+    """Pixels as numbers: (pixel / 255 - mean) / std.
+
+    Args:
+        pixels: ``uint8 Tensor[B, T, H, W, 3]``, RGB.
+        mean, std: of each channel in the network's order, for pixels from 0 to 1.
+        bgr: whether the network takes blue first.
+        recolourings: changes of colours, of each clip; none: no changes.
+
+    Returns:
+        ``Tensor[B, 3, T, H, W]``, float32.
+    """
     pixels = pixels.permute(0, 4, 1, 2, 3)  # -> [B, 3, T, H, W]
     shape = (1, 3, 1, 1, 1)
-    normal = torch.empty(pixels.shape, dtype=torch.float32, device=device)  # contiguous, unlike the view
+    normal = torch.empty(pixels.shape, dtype=torch.float32, device=pixels.device)  # contiguous, unlike the view
     normal.copy_(pixels).div_(255)
     for clip, recolouring in zip(normal, recolourings, strict=False):
         if recolouring is not None:
             recolouring.apply(clip)
     if bgr:
         normal = normal.flip(1)
-    normal.sub_(torch.tensor(mean, device=device).view(shape)).div_(torch.tensor(std, device=device).view(shape))
-    return normal
+    normal.sub_(torch.tensor(mean, device=normal.device).view(shape))
+    return normal.div_(torch.tensor(std, device=normal.device).view(shape))
 
 
 def box_tensor(boxes: Sequence[Boxes], device: torch.device) -> Tensor:

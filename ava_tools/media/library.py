@@ -1,0 +1,95 @@
+"""The films that annotations speak of: where each is, and which are missing or broken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from ava_tools.errors import InputError
+from ava_tools.media.probe import FilmInfo
+from ava_tools.media.reader import open_film
+
+FILM_SUFFIXES = frozenset(
+    f".{suffix}"
+    for suffix in (
+        *("3gp", "avi", "flv", "h264", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg"),
+        *("mts", "ogv", "ts", "vob", "webm", "wmv"),
+    )
+)
+_PROBES = 8  # films looked at together: opening one mostly waits for the disk
+
+
+@dataclass(frozen=True)
+class Library:
+    """Films by the names that annotations give them.
+
+    Attributes:
+        films: those that can be read.
+        missing: names without a film.
+        broken: names of films that cannot be read, with the reason.
+    """
+
+    films: dict[str, FilmInfo]
+    missing: tuple[str, ...]
+    broken: dict[str, str]
+
+    @property
+    def report(self) -> tuple[str, ...]:
+        """One sentence for the missing films and one for the broken ones; none if all is well."""
+        total = len(self.films) + len(self.missing) + len(self.broken)
+        sentences = []
+        if self.missing:
+            sentences.append(f"{len(self.missing):,} of {total:,} films are missing: {_some(self.missing)}")
+        if self.broken:
+            reasons = list(self.broken.values())
+            sentences.append(f"{len(reasons):,} of {total:,} films cannot be read: {_some(reasons, '; ')}")
+        return tuple(sentences)
+
+
+def open_library(
+    folder: Path, names: Iterable[str], frame_rate: float = 30.0, advance: Callable[[], None] = lambda: None
+) -> Library:
+    """Find films in a folder and look into each of them.
+
+    Args:
+        folder: of film files, or of folders of extracted frames.
+        names: of the films as the annotations give them: a file's name without suffix (or with it), or a
+            folder's name.
+        frame_rate: images a second of folders of frames.
+        advance: called after each film.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
+    try:
+        present = sorted(folder.iterdir())
+    except OSError as problem:
+        raise InputError(f"{folder}: cannot be read as a folder of films ({problem.strerror})") from None
+    places = {path.name: path for path in present}
+    places |= {path.stem: path for path in reversed(present) if path.suffix.lower() in FILM_SUFFIXES}
+    wanted = list(dict.fromkeys(names))
+    found = {name: places[name] for name in wanted if name in places}
+
+    def look(path: Path) -> FilmInfo | str:
+        try:
+            with open_film(path, frame_rate, warn=False) as film:
+                return film.info
+        except InputError as problem:
+            return str(problem)
+        finally:
+            advance()
+
+    with ThreadPoolExecutor(_PROBES) as pool:
+        looked = dict(zip(found, pool.map(look, found.values()), strict=True))
+    return Library(
+        films={name: info for name, info in looked.items() if isinstance(info, FilmInfo)},
+        missing=tuple(name for name in wanted if name not in found),
+        broken={name: reason for name, reason in looked.items() if isinstance(reason, str)},
+    )
+
+
+def _some(texts: Iterable[str], comma: str = ", ", most: int = 5) -> str:
+    listed = list(texts)
+    return comma.join(listed[:most]) + (f"{comma}..." if len(listed) > most else "")

@@ -1,0 +1,1 @@
+"""Training: samples, loss, schedule, state and one loop for every task."""

@@ -1,0 +1,253 @@
+"""The one training loop: of actions, of person detectors, of classes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+from typing import Generic
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from ava_tools.errors import InputError
+from slowfast_det.recipe import TrainingConfig
+from slowfast_det.scoring import arithmetic, resolve_precision
+from slowfast_det.training.distributed import World
+from slowfast_det.training.interruption import Interruption, watched
+from slowfast_det.training.journal import Journal
+from slowfast_det.training.optimiser import NORMS, make_optimiser
+from slowfast_det.training.schedule import learning_rate
+from slowfast_det.training.state import (
+    Progress,
+    Trained,
+    generator_state,
+    load_state,
+    restore_generators,
+    save_state,
+)
+from slowfast_det.training.tasks.protocol import B, Task
+
+STATE, LAST, BEST = "state.pt", "last.safetensors", "best.safetensors"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training leaves.
+
+    Attributes:
+        network: the trained one, or its average.
+        figures: of the last test.
+        unreadable: samples that could not be read.
+    """
+
+    network: nn.Module
+    figures: dict[str, float]
+    unreadable: int
+
+
+def train(task: Task[B], settings: TrainingConfig, world: World, folder: Path, resume: bool = False) -> Outcome:
+    """Train until the last step.
+
+    Args:
+        task: what is trained.
+        settings: how.
+        world: the processes that train together.
+        folder: where the first process writes ``state.pt``, ``log.jsonl``, ``last.safetensors`` and
+            ``best.safetensors``.
+        resume: go on from ``state.pt``; the losses that follow are those of a run that never stopped.
+
+    Raises:
+        InputError: a loss is not finite (the clips are named), the state does not fit, or a signal asked
+            to stop (the state is saved then).
+    """
+    torch.manual_seed(settings.seed + world.rank)
+    run = _Run(task, settings, world, folder)
+    if resume:
+        run.resume()
+    with watched() as interruption:
+        return run.to_the_end(interruption)
+
+
+class _Losses(nn.Module, Generic[B]):
+    """A network with its loss as one module: one forward a piece, however many sizes its clips have."""
+
+    def __init__(self, task: Task[B], network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self._task = task
+
+    def forward(self, batch: B) -> Tensor:
+        """Loss of each clip."""
+        return self._task.losses(self.network, batch)
+
+
+class _Run(Generic[B]):
+    """One training from where it begins, or goes on, to its end."""
+
+    def __init__(self, task: Task[B], settings: TrainingConfig, world: World, folder: Path) -> None:
+        self.task, self.settings, self.world, self.folder = task, settings, world, folder
+        self.plan = task.plan()
+        self.precision = resolve_precision(settings.precision, world.device)
+        network = task.network.to(world.device)
+        if settings.sync_norm:
+            if world.device.type != "cuda":
+                raise InputError(f"training.sync_norm needs GPUs; this training runs on the {world.device.type}")
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+        average = None
+        if settings.ema is not None:
+            blend = get_ema_multi_avg_fn(settings.ema)  # type: ignore[no-untyped-call]
+            average = AveragedModel(network, multi_avg_fn=blend, use_buffers=True)
+        scaler = torch.amp.GradScaler(world.device.type, enabled=self.precision == "fp16")
+        self.trained = Trained(network, average, make_optimiser(network, settings), scaler)
+        self.losses = world.wrap(_Losses(task, network))
+        self.progress = Progress()
+        self.unreadable = 0
+
+    def resume(self) -> None:
+        """Go back to where the last state was saved."""
+        path = self.folder / STATE
+        if not path.is_file():
+            raise InputError(f"{path}: no such state; resume=true needs the folder of a training that has begun")
+        self.progress, generators = load_state(path, self.trained)
+        if self.progress.step > self.plan.steps:
+            raise InputError(f"{path}: has done {self.progress.step:,} steps, the recipe has {self.plan.steps:,}")
+        if len(generators) == self.world.size:
+            restore_generators(generators[self.world.rank], self.world.device)
+
+    def to_the_end(self, interruption: Interruption) -> Outcome:
+        """All steps that are left."""
+        plan, progress = self.plan, self.progress
+        figures: dict[str, float] = {}
+        batches = self.task.batches(plan, self.world, progress.step)
+        with Journal(self.folder, progress.step, plan, writes=self.world.is_first) as journal:
+            saved = perf_counter()
+            while progress.step < plan.steps:
+                due = perf_counter() - saved > 60 * self.settings.save_minutes
+                stopping, saving = self._step(batches, journal, interruption.asked, due)
+                epoch, within = divmod(progress.step, plan.steps_per_epoch)
+                if not within and self._is_tested_after(epoch):
+                    figures = self._test(journal)
+                if saving or stopping or not within:
+                    self._save(checkpoint=stopping or not within)
+                    saved = perf_counter()
+                if stopping and progress.step < plan.steps:
+                    raise InputError(
+                        f"stopped after {progress.step:,} of {plan.steps:,} steps; {self.folder / STATE} is saved: "
+                        "resume=true goes on from there"
+                    )
+        return Outcome(self.trained.result, figures, self.unreadable)
+
+    def _step(self, batches: Iterator[B], journal: Journal, stop: bool, due: bool) -> tuple[bool, bool]:
+        """One optimiser step; returns whether any process must stop, and whether the first one wants to save."""
+        begin = perf_counter()
+        rate = self._set_learning_rate()
+        pieces = list(islice(batches, self.settings.accumulate))
+        for problem in (problem for piece in pieces for problem in piece.problems):
+            self.unreadable += 1
+            journal.warn(f"{problem}; another sample was taken in its place")
+        (count,) = self.world.total(sum(piece.weight for piece in pieces))
+        of_clips = self._gradients(pieces, self.world.size / max(count, 1))
+        own = sum(float(losses.sum()) for losses in of_clips)
+        total, stopping, saving = self.world.total(own, stop, due and self.world.is_first)
+        if not math.isfinite(total):
+            self._refuse(pieces, of_clips)
+        length = self._update(pieces)
+        journal.step(
+            self.progress.step,
+            {"loss": total / max(count, 1), "lr": rate, "gradient": length, "examples": count},
+            seconds=perf_counter() - begin,
+        )
+        self.progress.step += 1
+        return stopping > 0, saving > 0
+
+    def _set_learning_rate(self) -> float:
+        plan, settings = self.plan, self.settings
+        epoch = self.progress.step / plan.steps_per_epoch
+        rate = learning_rate(settings.schedule, epoch, plan.epochs, plan.batch)
+        for group in self.trained.optimiser.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def _gradients(self, pieces: Sequence[B], scale: float) -> list[Tensor]:
+        """Gradients of the mean loss over the examples of all processes; returns each clip's loss, not averaged."""
+        self.losses.train()
+        if self.settings.freeze_norm:
+            for module in self.losses.modules():
+                if isinstance(module, NORMS):
+                    module.eval()
+        self.trained.optimiser.zero_grad(set_to_none=True)
+        of_clips = []
+        for number, piece in enumerate(pieces):
+            with self._exchanging(number == len(pieces) - 1):
+                with arithmetic(self.precision, self.world.device):
+                    losses: Tensor = self.losses(piece)
+                of_clips.append(losses.detach())
+                self.trained.scaler.scale(losses.sum() * scale).backward()  # type: ignore[no-untyped-call]
+        return of_clips
+
+    def _exchanging(self, last: bool) -> AbstractContextManager[object]:
+        """Processes exchange gradients once a step, with the last piece."""
+        return self.losses.no_sync() if isinstance(self.losses, DistributedDataParallel) and not last else nullcontext()
+
+    def _update(self, pieces: Sequence[B]) -> float:
+        """Move the weights; returns the length of the gradient."""
+        trained, settings = self.trained, self.settings
+        trained.scaler.unscale_(trained.optimiser)
+        most = math.inf if settings.clip_gradient is None else settings.clip_gradient
+        length = float(nn.utils.clip_grad_norm_(trained.network.parameters(), most))
+        if not math.isfinite(length) and not trained.scaler.is_enabled():  # a scaler leaves such steps out
+            names = sorted(name for piece in pieces for name in piece.names)
+            raise InputError(
+                f"the gradient of step {self.progress.step:,} is not finite; the clips were {', '.join(names)}"
+            )
+        trained.scaler.step(trained.optimiser)
+        trained.scaler.update()
+        if isinstance(trained.average, AveragedModel):
+            trained.average.update_parameters(trained.network)
+        return length
+
+    def _refuse(self, pieces: Sequence[B], of_clips: Sequence[Tensor]) -> None:
+        named = [
+            name
+            for piece, losses in zip(pieces, of_clips, strict=True)
+            for name, loss in zip(piece.names, losses.tolist(), strict=True)
+            if not math.isfinite(loss)
+        ]
+        names = [name for of_process in self.world.gather(named) for name in of_process]
+        raise InputError(
+            f"the loss of step {self.progress.step:,} is not finite because of {', '.join(names)}; the state before "
+            "it is kept (a lower learning rate, training.clip_gradient or fp32 may help)"
+        )
+
+    def _is_tested_after(self, epoch: int) -> bool:
+        every = self.settings.evaluate_every
+        return epoch == self.plan.epochs or (every > 0 and epoch % every == 0)
+
+    def _test(self, journal: Journal) -> dict[str, float]:
+        """Measure the network, and keep it if it is the best so far."""
+        network = self.trained.result.eval()
+        figures = self.task.evaluate(network, self.world)
+        score = next(iter(figures.values()), math.nan)
+        best = not math.isnan(score) and (self.progress.best is None or score > self.progress.best)
+        if best:
+            self.progress.best = score
+            if self.world.is_first:
+                self.task.save(network, self.folder / BEST)
+        journal.test(self.progress.step, figures, best)
+        return figures
+
+    def _save(self, checkpoint: bool) -> None:
+        """Write the state, and the checkpoint that belongs to it."""
+        generators = self.world.gather(generator_state(self.world.device))
+        if self.world.is_first:
+            save_state(self.folder / STATE, self.trained, self.progress, generators)
+            if checkpoint:
+                self.task.save(self.trained.result, self.folder / LAST)
+        self.world.wait()

@@ -1,0 +1,1 @@
+"""What is trained: the loop sees each of them as a `Task`."""
