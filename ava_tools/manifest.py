@@ -71,8 +71,8 @@ class DataSet(Settings):
         """The actions: those of the list, or AVA's 80."""
         return ava_labels() if self.labels is None else read_labels(self.labels)
 
-    def counted(self, table: pd.DataFrame, split: Split) -> pd.DataFrame:
-        """Rows of a table with a column ``timestamp`` whose key frames are in the time range of a split."""
+    def in_time(self, table: pd.DataFrame, split: Split) -> pd.DataFrame:
+        """Rows of a table whose timestamps are in the time range and on the grid of a split."""
         timestamps = table["timestamp"].to_numpy(dtype=float)
         chosen = np.ones(len(table), dtype=bool)
         if self.start is not None:
@@ -82,10 +82,15 @@ class DataSet(Settings):
         if split.every is not None:
             steps = timestamps / split.every
             chosen &= np.abs(steps - np.round(steps)) < 1e-6
-        if split.excluded is not None:
-            left_out = pd.MultiIndex.from_frame(read_key_frames(split.excluded)[KEY])
-            chosen &= ~pd.MultiIndex.from_frame(table[KEY]).isin(left_out)
         return table[chosen]
+
+    def counted(self, table: pd.DataFrame, split: Split) -> pd.DataFrame:
+        """Rows of a table whose key frames count: in time, and not excluded."""
+        table = self.in_time(table, split)
+        if split.excluded is None:
+            return table
+        left_out = pd.MultiIndex.from_frame(read_key_frames(split.excluded)[KEY])
+        return table[~pd.MultiIndex.from_frame(table[KEY]).isin(left_out)]
 
 
 def read_data_set(path: str | Path) -> DataSet:

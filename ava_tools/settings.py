@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,7 +56,7 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: cannot be read as text ({problem})") from None
 
 
-def overridden(content: Mapping[str, Any], overrides: list[str]) -> dict[str, Any]:
+def overridden(content: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """Settings with ``key=value`` texts laid over them; dots lead into sections, values are yaml.
 
     Raises:

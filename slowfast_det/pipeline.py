@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
@@ -76,18 +77,21 @@ class ActionDetector:
         run = self.stream(source, span, frame_rate)
         return FilmResult(Path(source), tuple(run), span, frame_rate, run.timings)
 
-    def stream(self, source: str | Path, span: Span = Span(), frame_rate: float = 30.0) -> FilmRun:
+    def stream(
+        self, source: str | Path, span: Span = Span(), frame_rate: float = 30.0, name: str | None = None
+    ) -> FilmRun:
         """Predict a film key frame by key frame.
 
         Args:
             source: a film, or a folder of extracted frames.
             span: which moments; given boxes bring their own, of which those in the span are taken.
             frame_rate: images a second of a folder.
+            name: what boxes and results call the film; None: as its file is called, without suffix.
 
         Returns:
             An iterator of key frames that knows the film and where the time went.
         """
-        return FilmRun(self, open_film(source, frame_rate), span)
+        return FilmRun(self, open_film(source, frame_rate), span, name)
 
 
 class FilmRun(Iterator[Keyframe]):
@@ -99,8 +103,8 @@ class FilmRun(Iterator[Keyframe]):
         timings: seconds spent so far.
     """
 
-    def __init__(self, detector: ActionDetector, film: FrameSource, span: Span) -> None:
-        self.info: FilmInfo = film.info
+    def __init__(self, detector: ActionDetector, film: FrameSource, span: Span, name: str | None = None) -> None:
+        self.info: FilmInfo = film.info if name is None else replace(film.info, name=name)
         self.timings = Timings()
         self._detector = detector
         self._film = film
@@ -108,6 +112,7 @@ class FilmRun(Iterator[Keyframe]):
         self._seen = 0.0
         given = detector.persons
         self._given = self._given_persons(given) if isinstance(given, PrecomputedBoxes) else None
+        self._fixed = self._fixed_moments()
         self.total = self._count()
         self._keyframes = self._run()
 
@@ -133,8 +138,8 @@ class FilmRun(Iterator[Keyframe]):
             size = clip_size(self.info.height, self.info.width, look.short_side)
         except InputError as problem:
             raise InputError(f"{self.info.path}: {problem}") from None
-        moments: Iterable[float] = self._span.moments() if self._given is None else self._given
-        start = self._span.start if self._given is None else min(self._given, default=0.0)
+        moments: Iterable[float] = self._span.moments() if self._fixed is None else self._fixed
+        start = self._span.start if self._fixed is None else min(self._fixed, default=0.0)
         first = clip_indices(start, look.num_frames, look.sampling_rate).start
         clips = stream_clips(
             self._watched(film.frames(max(0.0, first / TIMELINE_RATE))),
@@ -143,7 +148,7 @@ class FilmRun(Iterator[Keyframe]):
             sampling_rate=look.sampling_rate,
             frame_length=1 / self.info.rate,
             prepare=lambda image: resize(image, size),
-            include_end=self._given is not None,
+            include_end=self._fixed is not None,
         )
         seen = 0
         while True:
@@ -153,8 +158,8 @@ class FilmRun(Iterator[Keyframe]):
                 break
             seen += 1
             yield clip
-        if self._given is not None:
-            self._report_outside(list(self._given)[seen:], "end")
+        if self._fixed is not None:
+            self._report_outside(self._fixed[seen:], "end")
         elif not seen:
             log.warning(
                 "%s: ends before second %g, where the key frames should begin", self.info.path, self._span.start
@@ -201,6 +206,12 @@ class FilmRun(Iterator[Keyframe]):
         self._report_outside([time for time in by_time if time < 0], "start")
         return {time: persons for time, persons in by_time.items() if time >= 0 and time in self._span}
 
+    def _fixed_moments(self) -> list[float] | None:
+        """Moments that are known beforehand: of the given boxes, or of the span."""
+        if self._given is not None:
+            return list(self._given)
+        return None if self._span.at is None else list(self._span.moments())
+
     def _report_outside(self, times: Sequence[float], edge: str) -> None:
         if not times:
             return
@@ -212,8 +223,8 @@ class FilmRun(Iterator[Keyframe]):
         log.warning("%s: skipped %d timestamps %s: %s%s", self.info.path, len(times), where, shown, hint)
 
     def _count(self) -> int | None:
-        if self._given is not None:
-            return len(self._given)
+        if self._fixed is not None:
+            return len(self._fixed)
         span, duration = self._span, self.info.duration
         if span.end is not None and (duration is None or span.end < duration):
             return math.floor(round((span.end - span.start) / span.every, 9)) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -24,6 +25,9 @@ Text = Annotated[str, BeforeValidator(_as_text)]
 class PersonsConfig(Settings):
     """Which boxes are persons."""
 
+    source: Text = "auto"
+    """Where persons come from in tests: ``truth``, ``boxes`` (those of the split), a person detector by name or
+    by weights file; ``auto``: boxes if the split has them, else truth. Training takes both truth and boxes."""
     min_score: float = Field(0.8, ge=0, le=1)
     """Least score of a predicted box, in training and in testing."""
     match_iou: float | None = Field(None, gt=0, le=1)
@@ -109,8 +113,12 @@ class TrainingConfig(Settings):
     accumulate: int = Field(1, ge=1)
     """Pieces in which a process computes its share of a step, to save memory."""
     schedule: ScheduleConfig = ScheduleConfig()
+    optimiser: Literal["sgd", "adamw"] = "sgd"
+    """AdamW learns small networks from scratch much faster; the published ones were made with SGD."""
     momentum: float = Field(0.9, ge=0, lt=1)
+    """Of SGD."""
     nesterov: bool = True
+    """Of SGD."""
     weight_decay: float = Field(1e-7, ge=0)
     """Of all weights but those of batch norms."""
     norm_weight_decay: float = Field(0.0, ge=0)
@@ -158,6 +166,10 @@ class Recipe(Config):
     resume: bool = False
     """Continue the run in ``out``."""
     device: str = "auto"
+    precision: Precision = "auto"
+    """Arithmetic of the network in tests: auto is fp32 on a CPU, bf16 on a GPU that has it."""
+    protocol: Literal["activitynet", "pyslowfast", "mmaction2"] = "activitynet"
+    """Whose way of counting the mean AP."""
     persons: PersonsConfig = PersonsConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     training: TrainingConfig = TrainingConfig()
@@ -167,7 +179,7 @@ class Recipe(Config):
         return Config.model_validate({key: getattr(self, key) for key in Config.model_fields})
 
 
-def read_recipe(name: str | Path, overrides: list[str] | None = None) -> Recipe:
+def read_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """A recipe by packaged name or by path (ours, or a yaml of PySlowFast), with ``key=value`` texts over it.
 
     Raises:
@@ -177,4 +189,4 @@ def read_recipe(name: str | Path, overrides: list[str] | None = None) -> Recipe:
     content = read_yaml(read_text(path), str(path))
     if is_pyslowfast_config(content):
         content = read_config(content, str(path)).model_dump()
-    return parse_settings(Recipe, overridden(content, overrides or []), str(path))
+    return parse_settings(Recipe, overridden(content, overrides), str(path))

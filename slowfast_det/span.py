@@ -20,12 +20,14 @@ class Span:
         every: distance of key frames, where persons are detected.
         start, end: both included; None: to the end of the film.
         time_origin: timestamp of the film's start in the files of boxes and results: 900 for AVA's films.
+        at: rising moments that are looked at, if not every so many seconds.
     """
 
     every: float = 1.0
     start: float = 0.0
     end: float | None = None
     time_origin: float = 0.0
+    at: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("every", self.every), ("start", self.start), ("time_origin", self.time_origin)):
@@ -42,7 +44,10 @@ class Span:
         return self.start <= time and (self.end is None or time <= self.end)
 
     def moments(self) -> Iterator[float]:
-        """start, start + every, ...; endless without an end."""
+        """start, start + every, ..., endless without an end; or those of ``at`` that lie between."""
+        if self.at is not None:
+            yield from (time for time in self.at if time in self)
+            return
         for number in count():
             time = round(self.start + number * self.every, 9)
             if time not in self:

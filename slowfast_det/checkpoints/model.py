@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,11 +11,13 @@ from torch import Tensor
 
 from ava_tools.errors import InputError
 from ava_tools.labels import Labels, ava_labels, numbered_labels
+from ava_tools.settings import overridden
 from slowfast_det.checkpoints import native, pyslowfast
 from slowfast_det.config import (
     ClipConfig,
     Config,
     NetworkConfig,
+    parse_config,
 )
 from slowfast_det.models.backbone import SLOW_KERNELS, SinglePathway, SlowFast
 from slowfast_det.models.blocks import BLOCKS
@@ -57,12 +59,20 @@ class Model:
         native.save(path, self.network.state_dict(), self.config, self.labels)
 
 
-def load_model(weights: str | Path, config: str | Path | None = None) -> Model:
+def load_model(
+    weights: str | Path,
+    config: str | Path | None = None,
+    *,
+    fallback: Config | None = None,
+    overrides: Sequence[str] = (),
+) -> Model:
     """Load a model from a checkpoint of any supported layout.
 
     Args:
         weights: PySlowFast's ``.pyth`` or our safetensors; recognised by content.
         config: a name in configs/, a yaml of ours or of PySlowFast; None: read it from the checkpoint.
+        fallback: the configuration of a checkpoint that carries none.
+        overrides: ``key=value`` texts over the configuration, wherever it came from.
 
     Returns:
         The model in evaluation mode, on the CPU.
@@ -72,7 +82,9 @@ def load_model(weights: str | Path, config: str | Path | None = None) -> Model:
     """
     file = open_weights(weights)
     state, own_config, labels = _read(file, needs_config=config is None)
-    chosen = load_config(config) if config is not None else own_config
+    chosen = load_config(config) if config is not None else own_config or fallback
+    if chosen is not None and overrides:
+        chosen = parse_config(overridden(chosen.model_dump(), overrides), f"{file.path} with {' '.join(overrides)}")
     if chosen is None:
         raise InputError(f"{file.path}: does not say what network it is; name its config")
     with torch.device("meta"):  # no memory is taken before the tensors are known to fit
@@ -83,17 +95,40 @@ def load_model(weights: str | Path, config: str | Path | None = None) -> Model:
     return Model(network.eval(), chosen, labels, file.path.name)
 
 
-def untrained_model(config: str | Path) -> Model:
-    """A model with fresh weights: its scores mean nothing before it is trained."""
-    chosen = load_config(config)
+def untrained_model(config: str | Path | Config, labels: Labels | None = None) -> Model:
+    """A model with fresh weights: its scores mean nothing before it is trained.
+
+    Args:
+        config: a configuration, by name, path or value.
+        labels: its actions, if they are not the configuration's own; their number sets the outputs.
+    """
+    name = "model" if isinstance(config, Config) else Path(config).stem
+    chosen = config if isinstance(config, Config) else load_config(config)
+    if labels is not None:
+        outputs = chosen.network.model_copy(update={"num_actions": len(labels)})
+        kind = "ava" if labels.names == ava_labels().names else "numbered"
+        chosen = chosen.model_copy(update={"network": outputs, "labels": kind})
     network = build_network(chosen.network, chosen.clip.num_frames)
     initialise(network)
-    return Model(network.eval(), chosen, _labels(chosen), f"untrained {Path(config).stem}")
+    return Model(network.eval(), chosen, labels or _labels(chosen), f"untrained {name}")
 
 
 def load_network(weights: str | Path, config: str | Path | None = None) -> ActionNetwork:
     """The network of `load_model` alone: ``network(clip, boxes)`` gives logits."""
     return load_model(weights, config).network
+
+
+def read_state(weights: str | Path) -> tuple[dict[str, Tensor], Labels | None]:
+    """A checkpoint's tensors under our names, and its actions if it says or implies them.
+
+    Nothing is checked against a network: the checkpoint may be a classifier's.
+    """
+    file = open_weights(weights)
+    state, _, labels = _read(file, needs_config=False)
+    if labels is None and not native.is_native(file.metadata):
+        head = state.get("head.projection.weight")
+        labels = ava_labels() if head is not None and len(head) == 80 else None  # PySlowFast's 80 are AVA's
+    return state, labels
 
 
 def load_config(name: str | Path) -> Config:

@@ -11,7 +11,6 @@ from typing import Any
 
 from torch import Tensor
 
-from ava_tools.errors import InputError
 from ava_tools.settings import read_yaml
 from slowfast_det.config import Config
 from slowfast_det.pyslowfast_config import read_config
@@ -30,15 +29,15 @@ def is_pyslowfast(content: Any) -> bool:
     return isinstance(content, Mapping) and state_dict_of(content.get("model_state")) is not None
 
 
-def config_of(content: Mapping[str, Any], name: str) -> Config:
-    """The configuration that the checkpoint carries.
+def config_of(content: Mapping[str, Any], name: str) -> Config | None:
+    """The configuration that the checkpoint carries, if it carries one.
 
     Raises:
-        InputError: it carries none, or one for a network that is not an AVA SlowFast or Slow-only one.
+        InputError: it is for a network that is not an AVA SlowFast or Slow-only one.
     """
     text = content.get("cfg")
     if not isinstance(text, str) or not text.strip():
-        raise InputError(f"{name}: carries no cfg text that says what network it is; name its config")
+        return None
     return read_config(read_yaml(text, f"{name} (its cfg)"), f"{name} (its cfg)")
 
 

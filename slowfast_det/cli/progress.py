@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Self
 
@@ -20,6 +22,24 @@ class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         return Text(f"{speed:.2f} key frames/s" if speed else "")
+
+
+@contextmanager
+def moment_progress(total: int, shown: bool) -> Iterator[Callable[[Keyframe], None]]:
+    """A bar over the key frames of a test, on a terminal; gives the function that advances it."""
+    bar = Progress(
+        TextColumn("key frames"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        _Rate(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not (shown and sys.stderr.isatty()),
+    )
+    with bar:
+        task = bar.add_task("", total=total)
+        yield lambda keyframe: bar.advance(task)
 
 
 class KeyframeProgress:

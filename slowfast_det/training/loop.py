@@ -17,9 +17,9 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ava_tools.errors import InputError
+from slowfast_det.distributed import World
 from slowfast_det.recipe import TrainingConfig
 from slowfast_det.scoring import arithmetic, resolve_precision
-from slowfast_det.training.distributed import World
 from slowfast_det.training.interruption import Interruption, watched
 from slowfast_det.training.journal import Journal
 from slowfast_det.training.optimiser import NORMS, make_optimiser
@@ -94,6 +94,11 @@ class _Run(Generic[B]):
     def __init__(self, task: Task[B], settings: TrainingConfig, world: World, folder: Path) -> None:
         self.task, self.settings, self.world, self.folder = task, settings, world, folder
         self.plan = task.plan()
+        if self.plan.batch < world.size * settings.accumulate:
+            raise InputError(
+                f"a batch of {self.plan.batch} samples cannot be shared by {world.size} processes in "
+                f"{settings.accumulate} pieces each; training.batch must be larger"
+            )
         self.precision = resolve_precision(settings.precision, world.device)
         network = task.network.to(world.device)
         if settings.sync_norm:

@@ -1,4 +1,4 @@
-"""The optimiser, with its two kinds of parameters."""
+"""The optimiser, with its two groups of weights."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from slowfast_det.recipe import TrainingConfig
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
-def make_optimiser(network: nn.Module, settings: TrainingConfig) -> optim.SGD:
-    """SGD with the weight decay of batch norms apart (PySlowFast: 0 there, 1e-7 elsewhere, biases included)."""
+def make_optimiser(network: nn.Module, settings: TrainingConfig) -> optim.Optimizer:
+    """SGD or AdamW, the weight decay of batch norms apart (PySlowFast: 0 there, 1e-7 elsewhere, biases included)."""
     norms = [weight for module in network.modules() if isinstance(module, NORMS) for weight in module.parameters()]
     of_norms = {id(weight) for weight in norms}
     others = [weight for weight in network.parameters() if id(weight) not in of_norms]
@@ -18,9 +18,8 @@ def make_optimiser(network: nn.Module, settings: TrainingConfig) -> optim.SGD:
         {"params": [weight for weight in norms if weight.requires_grad], "weight_decay": settings.norm_weight_decay},
         {"params": [weight for weight in others if weight.requires_grad], "weight_decay": settings.weight_decay},
     ]
-    return optim.SGD(
-        [group for group in groups if group["params"]],
-        lr=settings.schedule.lr,
-        momentum=settings.momentum,
-        nesterov=settings.nesterov,
-    )
+    trained = [group for group in groups if group["params"]]
+    rate = settings.schedule.lr
+    if settings.optimiser == "adamw":
+        return optim.AdamW(trained, lr=rate)
+    return optim.SGD(trained, lr=rate, momentum=settings.momentum, nesterov=settings.nesterov)

@@ -11,14 +11,15 @@ from torch import Tensor, nn
 
 from slowfast_det.checkpoints.model import Model
 from slowfast_det.clips.tensors import normalised
+from slowfast_det.distributed import World
 from slowfast_det.models.network import ActionNetwork
 from slowfast_det.recipe import TrainingConfig
 from slowfast_det.training.batches import ClipBatch, ClipGroup, Plan, collate, load_batches
-from slowfast_det.training.distributed import World
 from slowfast_det.training.loss import action_loss, balancing_weights
 from slowfast_det.training.samples import ActionSamples
 
 Evaluation = Callable[[Model, World], dict[str, float]]
+"""Measures a model; the processes share the work, and each gets the figures. An empty answer: not measured."""
 
 
 @dataclass
@@ -48,7 +49,8 @@ class ActionTask:
         """In which order the clips are seen; where whole frames are shown, films of one shape come together."""
         frames, settings = self.samples.key_frames, self.settings
         whole = self.samples.augmentation.crop is None and len(set(frames.aspects.tolist())) > 1
-        return Plan(len(frames), settings.batch, settings.epochs, settings.seed, frames.aspects if whole else None)
+        batch = min(settings.batch, len(frames))
+        return Plan(len(frames), batch, settings.epochs, settings.seed, frames.aspects if whole else None)
 
     def batches(self, plan: Plan, world: World, first_step: int) -> Iterator[ClipBatch]:
         """Batches of this process, from a step on."""

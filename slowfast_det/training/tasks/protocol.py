@@ -8,8 +8,8 @@ from typing import Protocol, TypeVar
 
 from torch import Tensor, nn
 
+from slowfast_det.distributed import World
 from slowfast_det.training.batches import Plan
-from slowfast_det.training.distributed import World
 
 
 class Batch(Protocol):

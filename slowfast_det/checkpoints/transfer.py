@@ -1,0 +1,145 @@
+"""Start a network from another one's weights: what fits is taken, the head only where its actions are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ava_tools.errors import InputError
+from ava_tools.labels import Labels
+from slowfast_det.checkpoints.model import Model, read_state
+
+ClassMap = Literal["names"] | Mapping[str, str] | None
+_HEAD = "head.projection."
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What became of a checkpoint's tensors.
+
+    Attributes:
+        source: the checkpoint.
+        loaded: names of tensors that were taken.
+        skipped: names of tensors of the checkpoint that were left, with the reason.
+        fresh: names of tensors of the network that keep their fresh values, with the reason.
+        copied: pairs (our action, its action) whose rows of the head were taken.
+    """
+
+    source: str
+    loaded: tuple[str, ...]
+    skipped: dict[str, str]
+    fresh: dict[str, str]
+    copied: tuple[tuple[str, str], ...]
+
+    def rows(self) -> list[tuple[str, int, str, str]]:
+        """What happened, how many tensors, which part, and why: a row for each part and reason."""
+        entries = [("loaded", name, "") for name in self.loaded]
+        entries += [("skipped", name, reason) for name, reason in self.skipped.items()]
+        entries += [("fresh", name, reason) for name, reason in self.fresh.items()]
+        counts: dict[tuple[str, str, str], int] = {}
+        for kind, name, reason in entries:
+            key = (kind, _part(name), reason)
+            counts[key] = counts.get(key, 0) + 1
+        return [(kind, count, part, reason) for (kind, part, reason), count in counts.items()]
+
+
+def transfer(weights: str | Path, model: Model, class_map: ClassMap = None) -> Transfer:
+    """Load what fits of a checkpoint into a model with fresh weights.
+
+    The head is taken whole where the checkpoint's actions are the model's own; else its rows of shared
+    actions are copied as ``class_map`` says, and the others stay fresh.
+
+    Args:
+        weights: a checkpoint of any supported layout; that of a Kinetics classifier has another head.
+        model: its network is changed in place.
+        class_map: ``names``: actions of equal names; ``{our action: its action}``, by name or id; None: no
+            rows are copied.
+
+    Raises:
+        InputError: the file is not usable, nothing of it fits, or the map names an action that is not there.
+    """
+    state, labels = read_state(weights)
+    own = model.network.state_dict()
+    loaded: list[str] = []
+    skipped: dict[str, str] = {}
+    for name, value in state.items():
+        if name not in own:
+            skipped[name] = "the network has no such part"
+        elif name.startswith(_HEAD):
+            continue
+        elif own[name].shape != value.shape:
+            skipped[name] = f"is {list(value.shape)}, the network's is {list(own[name].shape)}"
+        else:
+            loaded.append(name)
+    if not any(name.startswith("backbone.") for name in loaded):
+        raise InputError(
+            f"{weights}: nothing of it fits the network; a checkpoint of the same architecture is expected"
+        )
+    taken = {name: state[name] for name in loaded}
+    copied = _copy_head(str(weights), state, labels, model, class_map, taken, skipped)
+    fresh = {name: _why_fresh(name, skipped) for name in own if name not in taken}
+    model.network.load_state_dict({**own, **{name: value.to(own[name].dtype) for name, value in taken.items()}})
+    return Transfer(str(weights), tuple(name for name in taken if name in state), skipped, fresh, copied)
+
+
+def _why_fresh(name: str, skipped: Mapping[str, str]) -> str:
+    return "its shape differs" if name in skipped else "the checkpoint lacks it"
+
+
+def _copy_head(
+    source: str,
+    state: Mapping[str, Tensor],
+    labels: Labels | None,
+    model: Model,
+    class_map: ClassMap,
+    taken: dict[str, Tensor],
+    skipped: dict[str, str],
+) -> tuple[tuple[str, str], ...]:
+    """The head, whole or by rows; ``taken`` and ``skipped`` are added to."""
+    own = {name: value for name, value in model.network.state_dict().items() if name.startswith(_HEAD)}
+    theirs = {name: state[name] for name in own if name in state}
+    alike = len(theirs) == len(own) and all(theirs[name].shape[1:] == value.shape[1:] for name, value in own.items())
+    if class_map is None and alike and labels is not None and labels.names == model.labels.names:
+        taken |= theirs
+        return ()
+    pairs = _pairs(source, labels, model.labels, class_map) if class_map is not None else []
+    if pairs and not alike:
+        raise InputError(f"{source}: has no head of this form, so class_map has nothing to copy from")
+    reason = "of other actions" if not pairs else "of other actions, but for the copied ones"
+    skipped |= dict.fromkeys(theirs, reason)
+    if not pairs or labels is None:
+        return ()
+    ours = torch.tensor([column for column, _ in pairs])
+    from_theirs = torch.tensor([column for _, column in pairs])
+    for name, value in own.items():
+        mixed = value.clone()
+        mixed[ours] = theirs[name][from_theirs].to(value.dtype)
+        taken[name] = mixed
+    return tuple((model.labels.names[column], labels.names[other]) for column, other in pairs)
+
+
+def _pairs(source: str, labels: Labels | None, own: Labels, class_map: ClassMap) -> list[tuple[int, int]]:
+    """Columns (ours, theirs) of the actions that are shared."""
+    if labels is None:
+        raise InputError(f"{source}: does not name its actions, so class_map has nothing to copy from")
+    if isinstance(class_map, Mapping):
+        pairs = []
+        for ours, theirs in class_map.items():
+            mine, other = own.columns([ours]), labels.columns([theirs])
+            if len(mine) != 1 or len(other) != 1:
+                raise InputError(f"class_map: {ours!r}: {theirs!r} fits several actions; name one by its id")
+            pairs.append((mine[0], other[0]))
+        return pairs
+    theirs_by_name = {name.lower(): column for column, name in enumerate(labels.names)}
+    shared = [(column, theirs_by_name.get(name.lower())) for column, name in enumerate(own.names)]
+    return [(column, other) for column, other in shared if other is not None]
+
+
+def _part(name: str) -> str:
+    """``backbone.slow.res2.0.a.conv.weight`` -> ``backbone.slow.res2``."""
+    return ".".join(name.split(".")[:3])

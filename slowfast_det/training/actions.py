@@ -1,0 +1,143 @@
+"""From a recipe to a trained action detector."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from numpy.typing import NDArray
+
+from ava_tools.atomic import replacing
+from ava_tools.errors import InputError
+from ava_tools.labels import Labels
+from ava_tools.manifest import DataSet, read_data_set
+from slowfast_det.checkpoints.model import Model, untrained_model
+from slowfast_det.checkpoints.transfer import Transfer, transfer
+from slowfast_det.distributed import World
+from slowfast_det.recipe import Recipe
+from slowfast_det.testing import prepare_examination, run_test
+from slowfast_det.training.key_frames import read_key_frames
+from slowfast_det.training.loop import STATE, Outcome, train
+from slowfast_det.training.samples import ActionSamples
+from slowfast_det.training.tasks.actions import ActionTask, Evaluation
+
+log = logging.getLogger(__name__)
+
+RECIPE = "recipe.yaml"
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What is known before the first step.
+
+    Attributes:
+        task: what will be trained.
+        transfer: what was taken from the checkpoint of ``init``; None: all weights are fresh.
+        notes: what was left out of the data.
+    """
+
+    task: ActionTask
+    transfer: Transfer | None
+    notes: tuple[str, ...]
+
+
+def prepare_training(recipe: Recipe) -> Preparation:
+    """Read the data, build the model, load what it starts from.
+
+    Raises:
+        InputError: the recipe names no data, a file is wrong, or nothing is left to train on.
+    """
+    data_set = required_data(recipe)
+    labels = data_set.read_labels()
+    key_frames = read_key_frames(data_set, recipe.train_split, labels, recipe.persons)
+    torch.manual_seed(recipe.training.seed)
+    model = untrained_model(recipe.of_model(), labels)
+    loaded = None if recipe.init is None else transfer(recipe.init, model, recipe.class_map)
+    samples = ActionSamples(
+        key_frames,
+        recipe.clip,
+        recipe.augmentation,
+        mirrored_actions(labels, recipe.augmentation.flip_pairs),
+        recipe.training.seed,
+    )
+    evaluation, notes = _evaluation(recipe, data_set, labels)
+    return Preparation(ActionTask(model, samples, recipe.training, evaluation), loaded, (*key_frames.notes, *notes))
+
+
+def run_training(recipe: Recipe, preparation: Preparation, world: World) -> Outcome:
+    """Train in the folder ``recipe.out``, which then holds the recipe, the state, the log and the checkpoints.
+
+    Raises:
+        InputError: the folder holds another training, or the training cannot go on; see `train`.
+    """
+    folder = Path(recipe.out)
+    if world.is_first:
+        claim_folder(folder, recipe)
+    world.wait()
+    return train(preparation.task, recipe.training, world, folder, recipe.resume)
+
+
+def claim_folder(folder: Path, recipe: Recipe) -> None:
+    """Make the folder of a training, and write down its recipe.
+
+    Raises:
+        InputError: it holds a training already, and this one is not to go on with it.
+    """
+    if (folder / STATE).exists() and not recipe.resume:
+        raise InputError(
+            f"{folder}: holds a training already; resume=true goes on with it, out=... names another folder"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / RECIPE) as temporary:
+        temporary.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+
+
+def required_data(recipe: Recipe) -> DataSet:
+    """The data set of a recipe.
+
+    Raises:
+        InputError: it names none, or one that is wrong.
+    """
+    if recipe.data is None:
+        raise InputError("the recipe names no data; data=FOLDER is expected, a folder with a dataset.yaml")
+    return read_data_set(recipe.data)
+
+
+def mirrored_actions(labels: Labels, pairs: tuple[tuple[str, str], ...]) -> NDArray[np.int64]:
+    """``int64[N]`` action that each action is in the mirror.
+
+    Raises:
+        InputError: a pair names an action that is not in the labels.
+    """
+    mirrored = np.arange(len(labels))
+    for pair in pairs:
+        (first,), (second,) = (_one_column(labels, name) for name in pair)
+        mirrored[[first, second]] = mirrored[[second, first]]
+    return mirrored
+
+
+def _one_column(labels: Labels, name: str) -> tuple[int, ...]:
+    columns = labels.columns([name])
+    if len(columns) != 1:
+        raise InputError(f"augmentation.flip_pairs: {name!r} fits several actions; name one by its id")
+    return columns
+
+
+def _evaluation(recipe: Recipe, data_set: DataSet, labels: Labels) -> tuple[Evaluation, tuple[str, ...]]:
+    """How a model is measured while it trains: on the test split, if there is one."""
+    if recipe.test_split not in data_set.splits:
+        note = f"the data set has no split {recipe.test_split!r}: the model is not tested"
+        return lambda model, world: {}, (note,)
+    examination = prepare_examination(recipe, data_set, recipe.test_split)
+
+    def evaluation(model: Model, world: World) -> dict[str, float]:
+        tested = run_test(examination, model, world, recipe, recipe.training.precision)
+        for problem in tested.problems if tested is not None else ():
+            log.warning("%s", problem)
+        return {"mean_ap": world.gather(tested and tested.report.mean_ap)[0]}
+
+    return evaluation, tuple(f"test split: {note}" for note in examination.notes)
