@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.context import BaseContext
 from typing import TypeVar
 
 import numpy as np
@@ -190,10 +192,12 @@ def load_batches(
 
     Workers read ahead across epochs; what a batch holds does not depend on how many there are.
     """
+    count = _workers(world) if workers is None else workers
     loader = DataLoader(
         samples,
         batch_sampler=_Reading(plan, first_step, world.rank, world.size, pieces),
-        num_workers=_workers(world) if workers is None else workers,
+        num_workers=count,
+        multiprocessing_context=_processes() if count else None,
         collate_fn=collate,
         pin_memory=world.device.type == "cuda",
         worker_init_fn=_one_thread,
@@ -203,9 +207,19 @@ def load_batches(
 
 
 def _workers(world: World) -> int:
-    """Processor cores of this process's share that are left beside its own."""
+    """Processor cores of this process's share that the network leaves: few where it computes on them itself."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(8, max(1, cores // world.local_size - 1))
+    share = cores // world.local_size
+    return share // 8 if world.device.type == "cpu" else min(8, max(1, share - 1))
+
+
+def _processes() -> BaseContext:
+    """How workers are started: never as a copy of this process, whose decoders and networks have threads at work."""
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def _one_thread(worker: int) -> None:
