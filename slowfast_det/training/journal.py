@@ -60,7 +60,7 @@ class Journal:
 
     def test(self, step: int, figures: Mapping[str, float], best: bool) -> None:
         """Note what a test found after ``step`` steps."""
-        if not self._writes:
+        if not self._writes or not figures:
             return
         self._note("test", step - 1, figures)
         found = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
