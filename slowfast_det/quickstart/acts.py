@@ -166,7 +166,7 @@ def _jump(act: Act, pose: Pose, turn: float) -> Pose:
 
 
 def _wave(act: Act, pose: Pose, turn: float) -> Pose:
-    swing = 0.75 * act.reach * np.sin(_TURN * 1.7 * turn)
+    swing = 0.85 * act.reach * np.sin(_TURN * 1.5 * turn)
     upper, fore = 2.25 + 0.5 * act.ease + 0.15 * swing, 2.9 + swing
     if act.hand <= 0:
         pose = replace(pose, left_arm=-upper, left_forearm=-fore)

@@ -23,22 +23,22 @@ _WAVE, _HELD_WAVE = Act(arms="wave"), Act(arms="wave", arms_held=True)
 
 def _walks(direction: int) -> list[Act]:
     plain = Act(legs="walk", facing=direction)
-    return [*4 * [plain], replace(plain, arms="wave"), replace(plain, arms="wave", arms_held=True)]
+    return [*3 * [plain], replace(plain, arms="wave"), replace(plain, arms="wave", arms_held=True)]
 
 
 _SINGLES: list[Act] = [
     *2 * [Act()],
-    *4 * [Act("sit")],
-    Act("sit", "wave"),
-    Act("sit", "wave", arms_held=True),
+    *6 * [Act("sit")],
+    *2 * [Act("sit", "wave")],
+    *2 * [Act("sit", "wave", arms_held=True)],
     *4 * [Act("lie")],
     *_walks(-1),
     *_walks(1),
     *[replace(act, legs_held=True) for act in _walks(-1) + _walks(1)],
     *5 * [Act("jump")],
     *7 * [Act("jump", legs_held=True)],
-    *4 * [_WAVE],
-    *5 * [_HELD_WAVE],
+    *6 * [_WAVE],
+    *7 * [_HELD_WAVE],
     *2 * [Act(arms="push", arms_held=True)],
 ]
 _REACH, _NEAR = 0.29, 0.185  # half the distance of two who push, and of two who embrace, body heights

@@ -15,7 +15,7 @@ Colour = tuple[int, int, int]
 # Lengths and radii in body heights.
 _THIGH, _SHIN, _TORSO, _UPPER_ARM, _FOREARM = 0.225, 0.225, 0.29, 0.165, 0.16
 _SHOULDER, _HIP, _HEAD_ABOVE_NECK = 0.085, 0.045, 0.105
-_HEAD, _ARM, _HAND, _LEG, _FOOT, _TRUNK = 0.085, 0.034, 0.042, 0.044, 0.048, 0.045
+_HEAD, _ARM, _HAND, _LEG, _FOOT, _TRUNK = 0.085, 0.036, 0.048, 0.044, 0.048, 0.045
 _FRACTION_BITS = 4  # cv2 draws at sixteenths of a pixel, so that slow motions do not jerk
 
 
