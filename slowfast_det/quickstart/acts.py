@@ -34,6 +34,7 @@ class Act:
         legs_held, arms_held: that half of the body is held still: the look-alike of its motion.
         phase: turns of the motion at second 0 and at which a held one is.
         arm_phase: the same of the arms.
+        sway: turns of the slight sway of everybody at second 0.
         pace: of the motion over its usual one.
         reach: of the motion over its usual amplitude.
         hand: -1 waves with the left one, 1 with the right one, 0 with both.
@@ -47,6 +48,7 @@ class Act:
     arms_held: bool = False
     phase: float = 0.0
     arm_phase: float = 0.0
+    sway: float = 0.0
     pace: float = 1.0
     reach: float = 1.0
     hand: int = 1
@@ -75,7 +77,7 @@ class Act:
         """How the body is held at ``time``, seconds."""
         legs_turn = self.phase + (0.0 if self.legs_held else time * self.pace)
         arms_turn = self.arm_phase + (0.0 if self.arms_held else time * self.pace)
-        idle = 0.03 * np.sin(_TURN * (0.4 * time + self.phase))
+        idle = 0.03 * np.sin(_TURN * (0.4 * time + self.sway))
         pose = _LEGS[self.legs](self, Pose(lean=idle), legs_turn)
         return _ARMS[self.arms](self, pose, arms_turn)
 

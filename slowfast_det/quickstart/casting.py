@@ -102,6 +102,7 @@ class Casting:
             facing=act.facing if walks else int(random.choice([-1, 1])),
             phase=float(random.uniform(0, 10)),
             arm_phase=float(random.uniform(0, 10)),
+            sway=float(random.uniform(0, 1)),
             pace=float(random.uniform(0.8, 1.25)),
             reach=float(random.uniform(0.85, 1.15)),
             hand=int(random.choice([-1, 0, 1])),
@@ -149,9 +150,13 @@ class Casting:
 
 
 def _swept(group: Group, moment: float) -> NDArray[np.float64]:
-    """Box around a group before, at and after a moment, pixels: ``[3, 4]``."""
+    """Box around a group before, at and after a moment, pixels: ``[3, 4]``.
+
+    All count as upright: if those who lie had more places to be, places would tell of lying.
+    """
     times = (moment - _SOUND, moment, moment + _SOUND)
-    return np.stack([_union(np.stack([figure.posed(time).box() for figure in group])) for time in times])
+    upright = [np.array([x, y - figure.body.height, x, y]) for figure in group for x, y in [figure.place]]
+    return np.stack([_union(np.stack([figure.posed(time).box() for figure in group] + upright)) for time in times])
 
 
 def _moved(group: Group, by: NDArray[np.float64]) -> Group:
