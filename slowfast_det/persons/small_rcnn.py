@@ -11,7 +11,7 @@ from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.ops import MultiScaleRoIAlign
 
-_SHAPES = (0.35, 1.0, 2.2, 3.2)  # height over width: lying, sitting or stretched, two kinds of upright
+_SHAPES = (0.22, 0.4, 1.0, 1.8, 2.8)  # height over width: lying, with a knee up, sitting or stretched, upright
 
 
 class _Block(nn.Module):
@@ -68,7 +68,7 @@ def small_faster_rcnn(
     min_size: int = 128,
     max_size: int = 512,
     min_score: float = 0.05,
-    max_overlap: float = 0.6,
+    max_overlap: float = 0.65,
 ) -> FasterRCNN:
     """An untrained detector of about 0.4 million parameters.
 

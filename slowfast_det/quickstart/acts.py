@@ -169,7 +169,7 @@ def _jump(act: Act, pose: Pose, turn: float) -> Pose:
 
 def _wave(act: Act, pose: Pose, turn: float) -> Pose:
     swing = 0.85 * act.reach * np.sin(_TURN * 1.5 * turn)
-    upper, fore = 2.25 + 0.5 * act.ease + 0.15 * swing, 2.9 + swing
+    upper, fore = 2.2 + 0.4 * act.ease + 0.5 * swing, 2.8 + swing
     if act.hand <= 0:
         pose = replace(pose, left_arm=-upper, left_forearm=-fore)
     if act.hand >= 0:
@@ -210,9 +210,9 @@ def _hug(act: Act, pose: Pose, turn: float) -> Pose:
         pose,
         lean=rock + side * 0.06,
         left_arm=side * (1.35 + 0.3 * act.ease),
-        left_forearm=side * (1.0 + act.ease),
+        left_forearm=side * (0.3 + act.ease),
         right_arm=side * (1.7 + 0.3 * act.ease),
-        right_forearm=side * (2.1 + act.ease),
+        right_forearm=side * (2.8 + act.ease),
     )
 
 

@@ -41,12 +41,12 @@ _SINGLES: list[Act] = [
     *7 * [_HELD_WAVE],
     *2 * [Act(arms="push", arms_held=True)],
 ]
-_REACH, _NEAR = 0.29, 0.185  # half the distance of two who push, and of two who embrace, body heights
+_REACH, _NEAR = 0.29, 0.215  # half the distance of two who push, and of two who embrace, body heights
 _PAIRS: list[Part] = [
     *6 * [((Act(arms="push"), -_REACH), (Act(arms="pushed"), _REACH))],
     *3 * [((Act(arms="push", arms_held=True), -_REACH), (Act(arms="pushed", arms_held=True), _REACH))],
     *3 * [((Act(arms="hug"), -_NEAR), (Act(arms="hug"), _NEAR))],
-    *2 * [((Act(), -1.15 * _NEAR), (Act(), 1.15 * _NEAR))],
+    *2 * [((Act(), -1.05 * _NEAR), (Act(), 1.05 * _NEAR))],
 ]
 
 

@@ -11,7 +11,7 @@ from slowfast_det.quickstart.scenes import WIDTH, Figure, Group
 STORY_SECONDS = 8.0
 _HEIGHT = 45.0  # pixels: four figures side by side have room
 _MEETING, _PARTING = 2.6, 5.4  # seconds
-_EMBRACE, _APART = 0.37, 1.5  # body heights between two who embrace, and before they walk up to each other
+_EMBRACE, _APART = 0.43, 1.5  # body heights between two who embrace, and before they walk up to each other
 
 
 def story(random: np.random.Generator) -> list[Group]:
