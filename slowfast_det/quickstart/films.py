@@ -1,133 +1,94 @@
-"""Generated films: articulated figures walk in front of a cluttered, moving background."""
+"""The generated data set: films of several shots, their truth in AVA's format, and a film for a demonstration."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ava_tools.boxes import Boxes, to_unit
-from ava_tools.media.frames import Image
+from ava_tools.boxes import to_unit
 from ava_tools.media.probe import FilmInfo
 from ava_tools.media.writer import FilmWriter
 from ava_tools.tables import format_timestamp
+from slowfast_det.quickstart.acts import ACTIONS
+from slowfast_det.quickstart.casting import Casting
+from slowfast_det.quickstart.scenes import Scene
+from slowfast_det.quickstart.story import STORY_SECONDS, story
 
-Points = NDArray[np.float64]
+RATE = 15
+"""Frames a second."""
+SHOTS = 4
+"""Shots of a film, with hard cuts between them. Figures, places and backdrops are new in each."""
+SHOT_FRAMES = 24
+_KEY_FRAME = Fraction(SHOT_FRAMES // 2, RATE)  # seconds into the shot: its middle, far from both cuts
+_MANIFEST = """films: films
+labels: labels.csv
+time_origin: 0
+splits:
+  train: {truth: train.csv}
+  test: {truth: test.csv}
+"""
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A person who walks.
+def write_data_set(folder: Path, seed: int, train_films: int = 90, test_films: int = 44) -> None:
+    """Write films, labels, truth and manifest; ``seed`` decides everything.
 
-    Attributes:
-        height: pixels from head to foot.
-        start: pixels from the left at second 0.
-        speed: pixels a second; negative walks left.
-        ground: pixels from the top on which the feet stand.
-        stride: steps a second.
-        shirt: RGB of the upper body; legs are darker.
+    Each shot has one key frame in its middle, and every figure does the same throughout the shot.
     """
-
-    height: float
-    start: float
-    speed: float
-    ground: float
-    stride: float
-    shirt: tuple[int, int, int]
-
-    def joints(self, time: float) -> dict[str, Points]:
-        """Poly-lines of the body at ``time`` (seconds), pixels of the frame."""
-        swing = 0.5 * np.sin(2 * np.pi * self.stride * time)
-        facing = 1.0 if self.speed >= 0 else -1.0
-        bob = 0.02 * self.height * abs(np.cos(2 * np.pi * self.stride * time))
-        hip = np.array([self.start + self.speed * time, self.ground - 0.48 * self.height - bob])
-        neck = hip - [0, 0.34 * self.height]
-        lines = {"torso": np.stack([neck, hip])}
-        for side, angle in (("left", swing), ("right", -swing)):
-            lines[f"{side} leg"] = _limb(hip, angle, max(0.0, -angle), 0.25 * self.height, facing)
-            lines[f"{side} arm"] = _limb(neck, -0.9 * angle, -0.5, 0.18 * self.height, facing)
-        return lines
-
-    def draw(self, image: Image, time: float) -> NDArray[np.float64]:
-        """Draw the figure; returns its box, pixels, cut to the frame."""
-        import cv2
-
-        thickness = max(2, round(self.height / 14))
-        dark = tuple(channel // 3 for channel in self.shirt)
-        lines = self.joints(time)
-        for part in ("left arm", "left leg", "torso", "right leg", "right arm"):
-            colour = dark if part.endswith("leg") else self.shirt
-            points = np.round(lines[part]).astype(np.int32)
-            cv2.polylines(image, [points], False, colour, thickness * (2 if part == "torso" else 1), cv2.LINE_AA)
-        head = lines["torso"][0] - [0, 0.09 * self.height]
-        radius = 0.085 * self.height
-        cv2.circle(image, (round(head[0]), round(head[1])), round(radius), (224, 180, 150), -1, cv2.LINE_AA)
-        points = np.concatenate([*lines.values(), [head - radius, head + radius]])
-        margin = thickness / 2
-        box = np.concatenate([points.min(axis=0) - margin, points.max(axis=0) + margin])
-        height, width = image.shape[:2]
-        return np.asarray(np.clip(box, 0, [width, height, width, height]), dtype=np.float64)
+    (folder / "films").mkdir(parents=True, exist_ok=True)
+    lines = ["id,name", *(f"{number},{name}" for number, name in enumerate(ACTIONS, start=1))]
+    (folder / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "dataset.yaml").write_text(_MANIFEST, encoding="utf-8")
+    for number, (split, count) in enumerate((("train", train_films), ("test", test_films))):
+        random = np.random.default_rng([seed, number])
+        casting = Casting(random)
+        with (folder / f"{split}.csv").open("w", encoding="utf-8") as truth:
+            for film in range(count):
+                shots = [Scene(random, casting.groups(float(_KEY_FRAME))) for _ in range(SHOTS)]
+                path = folder / "films" / f"{split}_{film:03d}.mp4"
+                _write(path, shots, SHOT_FRAMES)
+                truth.writelines(truth_rows(shots, path.stem))
 
 
-def _limb(top: Points, angle: float, bend: float, length: float, facing: float) -> Points:
-    """Two bones from ``top`` down: ``angle`` from the vertical, and ``bend`` more below the middle."""
-    middle = top + length * np.array([facing * np.sin(angle), np.cos(angle)])
-    lower = angle - bend
-    return np.stack([top, middle, middle + length * np.array([facing * np.sin(lower), np.cos(lower)])])
+def truth_rows(shots: list[Scene], video: str) -> Iterator[str]:
+    """Rows of AVA's truth ``video,timestamp,x1,y1,x2,y2,action_id,person``, one for each box and action."""
+    first_person = 0
+    for number, scene in enumerate(shots):
+        time = format_timestamp(float(Fraction(number * SHOT_FRAMES, RATE) + _KEY_FRAME))
+        unit = to_unit(scene.boxes(float(_KEY_FRAME)), scene.width, scene.height)
+        for person, (box, actions) in enumerate(zip(unit, scene.actions(float(_KEY_FRAME)), strict=True), first_person):
+            coordinates = ",".join(f"{value:.6f}" for value in box)
+            for action in actions:
+                yield f"{video},{time},{coordinates},{ACTIONS.index(action) + 1},{person}\n"
+        first_person += len(unit)
 
 
-class Scene:
-    """Figures before a background of coloured patches that drifts sideways."""
+def write_unseen_film(path: Path, seed: int, enlargement: int = 4, seconds: float = STORY_SECONDS) -> None:
+    """Write a film of about 8 seconds, of one shot in which figures do one thing after another.
 
-    def __init__(self, seed: int, width: int = 640, height: int = 360, figures: int = 3) -> None:
-        """``seed`` decides everything: backgrounds, figures, their sizes, colours and speeds."""
-        random = np.random.default_rng(seed)
-        self.width, self.height = width, height
-        self._drift = float(random.uniform(-25, 25))
-        coarse = random.integers(60, 220, (height // 40, 2 * width // 40, 3))
-        noise = random.normal(0, 8, (height, 2 * width, 3))
-        patches = np.kron(coarse, np.ones((40, 40, 1)))
-        self._background = np.clip(patches + noise[: patches.shape[0], : patches.shape[1]], 0, 255).astype(np.uint8)
-        self.figures = [self._figure(random, number, figures) for number in range(figures)]
-
-    def _figure(self, random: np.random.Generator, number: int, count: int) -> Figure:
-        size = float(random.uniform(0.35, 0.75)) * self.height
-        return Figure(
-            height=size,
-            start=self.width * (number + 0.5) / count + float(random.uniform(-20, 20)),
-            speed=float(random.choice([-1, 1]) * random.uniform(0.1, 0.35)) * size,
-            ground=float(random.uniform(0.82, 0.97)) * self.height,
-            stride=float(random.uniform(0.8, 1.6)),
-            shirt=tuple(int(channel) for channel in random.integers(40, 255, 3)),  # type: ignore[arg-type]
-        )
-
-    def frame(self, time: float) -> tuple[Image, Boxes]:
-        """The picture at ``time`` and the figures' boxes, pixels; a figure out of sight has none."""
-        rows = np.arange(self.height) % self._background.shape[0]
-        columns = (np.arange(self.width) + round(self._drift * time)) % self._background.shape[1]
-        image = np.ascontiguousarray(self._background[rows][:, columns])
-        boxes = np.array([figure.draw(image, time) for figure in self.figures]).reshape(-1, 4)
-        visible = (boxes[:, 2] - boxes[:, 0] > 4) & (boxes[:, 3] - boxes[:, 1] > 4)
-        return image, boxes[visible]
-
-    def frames(self, seconds: float, rate: int) -> Iterator[tuple[float, Image, Boxes]]:
-        """Time, picture and boxes of every frame."""
-        for number in range(round(seconds * rate)):
-            time = number / rate
-            yield time, *self.frame(time)
+    Args:
+        path: the mp4 file.
+        seed: decides everything; no film of a data set looks like it.
+        enlargement: the film is this many times as wide and high as those of a data set.
+        seconds: how much of it.
+    """
+    _write(path, [unseen_scene(seed, enlargement)], round(seconds * RATE))
 
 
-def write_film(scene: Scene, path: Path, boxes_path: Path, seconds: float = 8, rate: int = 30) -> None:
-    """Write a scene as mp4, and the boxes of its whole seconds as AVA's person csv."""
-    info = FilmInfo(path, path.stem, scene.width, scene.height, Fraction(rate), seconds, Fraction(1, rate))
-    with FilmWriter(path, like=info) as writer, boxes_path.open("w", encoding="utf-8") as file:
-        for number, (time, image, boxes) in enumerate(scene.frames(seconds, rate)):
-            writer.write(image, Fraction(number, rate))
-            if number % rate == 0:
-                for box in to_unit(boxes, scene.width, scene.height):
-                    coordinates = ",".join(f"{value:.4f}" for value in box)
-                    file.write(f"{path.stem},{format_timestamp(time)},{coordinates},,1.0\n")
+def unseen_scene(seed: int, enlargement: int = 4) -> Scene:
+    """What `write_unseen_film` films."""
+    random = np.random.default_rng([seed, 2])
+    return Scene(random, story(random), STORY_SECONDS, enlargement)
+
+
+def _write(path: Path, shots: list[Scene], frames: int) -> None:
+    """Write shots of so many frames each, one after the other."""
+    width, height = shots[0].width, shots[0].height
+    seconds = frames * len(shots) / RATE
+    info = FilmInfo(path, path.stem, width, height, Fraction(RATE), seconds, Fraction(1, RATE))
+    with FilmWriter(path, like=info) as writer:
+        for number, scene in enumerate(shots):
+            for frame in range(frames):
+                writer.write(scene.picture(frame / RATE), Fraction(number * frames + frame, RATE))
