@@ -136,6 +136,8 @@ class TrainingConfig(Settings):
     seed: int = Field(0, ge=0)
     workers: int | None = Field(None, ge=0)
     """Processes that read films; none: as many as there are processor cores to spare."""
+    memory: float = Field(0.0, ge=0)
+    """Gigabytes of decoded clips that each reading process keeps from epoch to epoch; for small data sets."""
     evaluate_every: int = Field(1, ge=0)
     """Epochs between tests on the test split; 0: none before the end."""
     save_minutes: float = Field(10.0, ge=0)

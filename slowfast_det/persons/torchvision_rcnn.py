@@ -14,8 +14,9 @@ from torchvision.models.detection import FasterRCNN
 from ava_tools.errors import InputError
 from ava_tools.media.frames import Image
 from slowfast_det.persons.protocol import PersonBoxes
+from slowfast_det.persons.small_rcnn import small_faster_rcnn
 from slowfast_det.weights.download import cached_path, fetch_state_dict
-from slowfast_det.weights.files import open_weights, state_dict_of
+from slowfast_det.weights.files import open_weights, save_weights, state_dict_of
 
 _BUILDERS: dict[str, Callable[..., FasterRCNN]] = {
     "fasterrcnn_resnet50_fpn_v2": detection.fasterrcnn_resnet50_fpn_v2,
@@ -28,7 +29,8 @@ _URLS: dict[str, str] = {
     "fasterrcnn_mobilenet_v3_large_320_fpn": detection.FasterRCNN_MobileNet_V3_Large_320_FPN_Weights.COCO_V1.url,
 }
 DETECTORS = tuple(_BUILDERS)
-_PERSON = 1  # COCO's category; 0 is the background
+SMALL = "small_faster_rcnn"  # ours; its weights come from nowhere but a training
+PERSON = 1  # COCO's category; 0 is the background
 
 
 class TorchvisionDetector:
@@ -51,6 +53,10 @@ class TorchvisionDetector:
         pixels = torch.from_numpy(np.ascontiguousarray(frame)).to(self._device)
         return pixels.permute(2, 0, 1).to(torch.float32).div_(255)  # [3, H, W]
 
+    def save(self, path: str | Path) -> None:
+        """Write the weights as safetensors, from which `load_person_detector` tells the kind of detector."""
+        save_weights(path, self._network.state_dict(), {})
+
     def to(self, device: torch.device) -> TorchvisionDetector:
         """The detector on another device."""
         return TorchvisionDetector(self._network.to(device))
@@ -63,7 +69,7 @@ def load_person_detector(
 
     Args:
         weights: a name of `DETECTORS` (COCO weights, downloaded once by torchvision's rules), or a state
-            dict file of one of them, recognised by its tensors.
+            dict file of one of them or of `small_faster_rcnn`, recognised by its tensors.
         min_score: least score of a person.
         min_size: shorter side of the resized frame; None: the detector's own, 800 (320 for the small one).
         max_size: its longer side at most, which wins; None: the detector's own, 1333 (640).
@@ -85,8 +91,12 @@ def load_person_detector(
         raise InputError(f"{cached_path(_URLS[name])}: holds {kind}; delete it, and {name} will be fetched again")
     sizes = {key: size for key, size in (("min_size", min_size), ("max_size", max_size)) if size is not None}
     classes = state["roi_heads.box_predictor.cls_score.weight"].shape[0]
-    network = _BUILDERS[kind](
-        weights=None, weights_backbone=None, num_classes=classes, box_score_thresh=min_score, **sizes
+    network = (
+        small_faster_rcnn(classes, min_score=min_score, min_size=min_size or 128, max_size=max_size or 512)
+        if kind == SMALL
+        else _BUILDERS[kind](
+            weights=None, weights_backbone=None, num_classes=classes, box_score_thresh=min_score, **sizes
+        )
     )
     if kind == "fasterrcnn_resnet50_fpn" and (published or _frozen(state)):
         _remove_epsilon(network)
@@ -98,7 +108,7 @@ def load_person_detector(
 
 
 def _persons(answer: Mapping[str, Tensor]) -> PersonBoxes:
-    persons = answer["labels"] == _PERSON
+    persons = answer["labels"] == PERSON
     return PersonBoxes(
         boxes=answer["boxes"][persons].double().cpu().numpy(), scores=answer["scores"][persons].double().cpu().numpy()
     )
@@ -120,6 +130,8 @@ def _recognise(state: Mapping[str, Tensor], name: str) -> str:
             return "fasterrcnn_resnet50_fpn"
         if "backbone.body.0.0.weight" in state:
             return "fasterrcnn_mobilenet_v3_large_320_fpn"
+        if "backbone.stem.0.0.weight" in state:
+            return SMALL
     raise InputError(f"{name}: is no person detector that is known; weights of {', '.join(DETECTORS)} are expected")
 
 

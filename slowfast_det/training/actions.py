@@ -63,6 +63,7 @@ def prepare_training(recipe: Recipe) -> Preparation:
         recipe.augmentation,
         mirrored_actions(labels, recipe.augmentation.flip_pairs),
         recipe.training.seed,
+        recipe.training.memory * 1e9,
     )
     evaluation, notes = _evaluation(recipe, data_set, labels)
     return Preparation(ActionTask(model, samples, recipe.training, evaluation), loaded, (*key_frames.notes, *notes))

@@ -16,7 +16,7 @@ from ava_tools.boxes import Boxes, area
 from ava_tools.errors import InputError
 from ava_tools.media.frames import FrameSource, Image
 from ava_tools.media.reader import open_film
-from slowfast_det.clips.augment import Recolouring, draw_recolouring, draw_view
+from slowfast_det.clips.augment import Recolouring, View, draw_recolouring, draw_view
 from slowfast_det.clips.sample import read_clip
 from slowfast_det.config import ClipConfig
 from slowfast_det.recipe import AugmentationConfig
@@ -87,6 +87,7 @@ class ActionSamples(Dataset[Sample]):
         augmentation: how they are varied.
         mirrored: ``int64[N]`` action that each action becomes in the mirror.
         seed: with epoch and index it decides every draw, whichever process makes it.
+        memory: bytes of decoded clips that are kept for the next epoch.
     """
 
     key_frames: KeyFrames
@@ -94,7 +95,10 @@ class ActionSamples(Dataset[Sample]):
     augmentation: AugmentationConfig
     mirrored: NDArray[np.int64]
     seed: int = 0
+    memory: float = 0.0
     _shelf: FilmShelf | None = field(default=None, repr=False)
+    _kept: dict[int, Sequence[Image]] = field(default_factory=dict, repr=False)
+    _kept_bytes: int = 0
 
     def __len__(self) -> int:
         return len(self.key_frames)
@@ -125,16 +129,7 @@ class ActionSamples(Dataset[Sample]):
             flip=variation.flip,
         )
         recolouring = draw_recolouring(random, colour=variation.colour, lighting=variation.lighting)
-        self._shelf = self._shelf or FilmShelf(frames.frame_rate)
-        clip = read_clip(
-            self._shelf.film(info.path),
-            float(frames.times[draw.sample]),
-            num_frames=self.clip.num_frames,
-            sampling_rate=self.clip.sampling_rate,
-            prepare=view.image,
-        )
-        if clip is None:
-            raise InputError("lies beyond the film's end")
+        pictures = self._pictures(draw.sample, view)
         boxes, targets = frames.persons(draw.sample)
         placed = view.boxes(boxes)
         if view.mirrored:
@@ -142,4 +137,26 @@ class ActionSamples(Dataset[Sample]):
         if not variation.keep_boxes_outside:
             seen = area(placed) > 0
             placed, targets = placed[seen], targets[seen]
-        return Sample(frames.name(draw.sample), clip.frames, placed, targets, recolouring, problems)
+        return Sample(frames.name(draw.sample), pictures, placed, targets, recolouring, problems)
+
+    def _pictures(self, sample: int, view: View) -> Sequence[Image]:
+        """The frames of a clip as the view shows them."""
+        if sample in self._kept:
+            return [view.image(image) for image in self._kept[sample]]
+        info = self.key_frames.film(sample)
+        keeping = self._kept_bytes < self.memory
+        self._shelf = self._shelf or FilmShelf(self.key_frames.frame_rate)
+        clip = read_clip(
+            self._shelf.film(info.path),
+            float(self.key_frames.times[sample]),
+            num_frames=self.clip.num_frames,
+            sampling_rate=self.clip.sampling_rate,
+            prepare=(lambda image: image) if keeping else view.image,
+        )
+        if clip is None:
+            raise InputError("lies beyond the film's end")
+        if not keeping:
+            return clip.frames
+        self._kept[sample] = clip.frames
+        self._kept_bytes += sum(image.nbytes for image in clip.frames)
+        return [view.image(image) for image in clip.frames]
