@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ava_tools.media.frames import Frame, Image
+from ava_tools.media.frames import Frame, FrameSource, Image
 
 TIMELINE_RATE = 30
 _HALF = Fraction(1, 2)
@@ -53,6 +53,34 @@ def clip_indices(time: float, num_frames: int, sampling_rate: int) -> range:
     """
     start = timeline_index(time) - num_frames * sampling_rate // 2
     return range(start, start + num_frames * sampling_rate, sampling_rate)
+
+
+def clip_moments(time: float, num_frames: int, sampling_rate: int) -> list[Fraction]:
+    """The moments of a film at which the frames of the clip around ``time`` are shown, for `FrameSource.frames`.
+
+    The centre is among them: the key frame is needed even where the sampling misses it.
+    """
+    indices = {*clip_indices(time, num_frames, sampling_rate), timeline_index(time)}
+    return sorted({max(Fraction(0), (index + _HALF) / TIMELINE_RATE) for index in indices})
+
+
+def read_clip(
+    film: FrameSource, time: float, *, num_frames: int, sampling_rate: int, prepare: Callable[[Image], Image]
+) -> Clip | None:
+    """The clip around one moment of a film; None beyond the film's end.
+
+    It is the clip that `stream_clips` cuts, but nothing that it does not need is decoded.
+    """
+    clips = stream_clips(
+        film.frames(moments=clip_moments(time, num_frames, sampling_rate)),
+        [time],
+        num_frames=num_frames,
+        sampling_rate=sampling_rate,
+        frame_length=1 / film.info.rate,
+        prepare=prepare,
+        include_end=True,
+    )
+    return next(clips, None)
 
 
 class _Gathering:
