@@ -14,7 +14,7 @@ from ava_tools.errors import InputError
 from ava_tools.media.clock import Clock
 from ava_tools.media.decoding import LOOKAHEAD, pictures, readable
 from ava_tools.media.film_frame import FilmFrame
-from ava_tools.media.packet_choice import DoubtError, Moments, PacketChoice
+from ava_tools.media.packet_choice import DoubtError, Moments, PacketChoice, is_clean_entry
 from ava_tools.media.probe import WITHOUT_INDEX, FilmInfo, declared_duration, nominal_rate, open_container
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Film:
             pixel_aspect=1 / aspect if turned and aspect else aspect or Fraction(1),
         )
 
-    def frames(self, start: float = 0.0, moments: Iterable[Fraction] | None = None) -> Iterator[FilmFrame]:
+    def frames(self, start: float | Fraction = 0.0, moments: Iterable[Fraction] | None = None) -> Iterator[FilmFrame]:
         """Decode in display order, each frame once; only the latest call may be read on.
 
         Reading begins at the last entry point of the film before ``start``, if the film can be entered there,
@@ -87,15 +87,15 @@ class Film:
             moments: see `FrameSource.frames`; packets of the film that they do not need are not decoded.
         """
         self._readings += 1
-        times = None
+        begin, times = Fraction(start), None
         if moments is not None and self._stream.time_base:
             times = Moments(moments, self._origin, self._stream.time_base)
-            start = max(start, float(times.first or 0))
+            begin = max(begin, times.first or begin)
         size = self._first.width, self._first.height
         last: Fraction | None = None
-        for way in self._ways(start, times):
+        for way in self._ways(begin, times):
             try:
-                for picture, time in self._shown_from(start, self._while_latest(way)):
+                for picture, time in self._shown_from(begin, self._while_latest(way)):
                     if last is None or time > last:
                         last = time
                         yield FilmFrame(picture, time, self._reformatter, size)
@@ -103,7 +103,7 @@ class Film:
             except DoubtError as doubt:
                 log.debug("%s: read again from an earlier place (%s)", self.path, doubt)
 
-    def _shown_from(self, start: float, read: Iterator[_Timed]) -> Iterator[_Timed]:
+    def _shown_from(self, start: Fraction, read: Iterator[_Timed]) -> Iterator[_Timed]:
         """Leave out what is over at ``start``; times count from the first frame."""
         shown: _Timed | None = None
         for picture, time in read:
@@ -120,12 +120,12 @@ class Film:
             if mine != self._readings:
                 raise RuntimeError(f"{self.path}: an older reading goes on after frames() was called again")
 
-    def _ways(self, start: float, moments: Moments | None) -> Iterator[Iterator[_Timed]]:
+    def _ways(self, start: Fraction, moments: Moments | None) -> Iterator[Iterator[_Timed]]:
         """Ways to read from ``start``, the shortest first; the next one where one ends in doubt."""
         if start > 0 or self._from_beginning is None:
             place: int | None = None
             for _ in range(_ENTRIES):
-                packets = self._enter(Fraction(max(start, 0.0)) + self._origin, place)
+                packets = self._enter(max(start, Fraction(0)) + self._origin, place)
                 first = next(packets, None)
                 if first is None:
                     break
@@ -170,14 +170,14 @@ class Film:
             first = next(packets, None)
             if first is None or first.pts is None:
                 return
-            if first.pts * unit <= time:
+            if first.pts * unit <= time and is_clean_entry(first, self._stream):
                 yield first
                 yield from packets
                 return
             target = min(target, first.pts if first.dts is None else first.dts) - 1
 
     def _entered(
-        self, packets: Iterator[Packet[VideoStream]], start: float, moments: Moments | None
+        self, packets: Iterator[Packet[VideoStream]], start: Fraction, moments: Moments | None
     ) -> Iterator[_Timed]:
         """Pictures from an entry point on.
 
@@ -188,19 +188,16 @@ class Film:
         choice = None if moments is None else PacketChoice(self._stream, moments)
         clock = Clock([], nominal_rate(self._stream))  # runs by presentation timestamps
         early = False
-        for picture in pictures(choice.of(packets) if choice else packets, self._stream, self._doubt):
+        shown = pictures(choice.of(packets) if choice else packets, self._stream, self._doubt)
+        for picture in choice.checked(shown) if choice else shown:
             time = clock.time(picture)
-            early = early or time <= Fraction(start) + self._origin
+            early = early or time <= start + self._origin
             if not early or (choice and picture.pts is not None and time != picture.pts * unit):
                 raise DoubtError(f"at {float(time):.3f} s")
-            if choice:
-                choice.check(picture.pts)
             yield picture, time
         if not early:
             raise DoubtError("nothing decodes")
-        if choice:
-            choice.check_end()
-        else:
+        if choice is None:
             self._check_end(clock)
 
     def _doubt(self, damage: str) -> None:

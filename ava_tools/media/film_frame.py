@@ -40,9 +40,7 @@ class FilmFrame:
 
         quarters = _quarters(self._frame)
         size = (height, width) if quarters % 2 else (width, height)
-        full = self._frame.format.name.startswith("yuvj") or self._frame.color_range == _FULL_RANGE
-        kind = "yuvj420p" if full else "yuv420p"
-        frame = self._frame
+        frame, kind = self._frame, self.yuv_format
         if (frame.width, frame.height) != size or frame.format.name not in ("yuv420p", kind):
             frame = self._reformatter.reformat(frame, *size, format=kind)
         if quarters:
@@ -50,6 +48,13 @@ class FilmFrame:
             frame = VideoFrame.from_ndarray(_turned(planes, size, quarters), format=kind)
         frame.pict_type = PictureType.NONE  # else the encoder would repeat the film's own choice of key frames
         return frame
+
+    @property
+    def yuv_format(self) -> str:
+        """Pixel format of `yuv`."""
+        frame = self._frame
+        full = frame.format.name.startswith("yuvj") or (frame.color_range == _FULL_RANGE and not frame.format.is_rgb)
+        return "yuvj420p" if full else "yuv420p"
 
     @property
     def colour(self) -> dict[str, int]:

@@ -12,10 +12,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from av.packet import Packet
+    from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
     _VideoPacket = Packet[VideoStream]
@@ -67,13 +68,14 @@ class PacketChoice:
         import av
 
         self._moments = moments
-        self._flush = av.Packet()  # asks the decoder for what it still holds
-        self._flush.time_base = stream.time_base
+        flush = av.Packet()  # asks the decoder for what it still holds
+        flush.time_base = stream.time_base or Fraction(1)
+        self._flush = cast("_VideoPacket", flush)
         self._disposable = _disposable_test(stream)
         self._wanted: set[int] = set()
         self._reached: int | None = None
 
-    def of(self, packets: Iterator[_VideoPacket]) -> Iterator[_VideoPacket]:
+    def of(self, packets: Iterable[_VideoPacket]) -> Iterator[_VideoPacket]:
         """The needed ones of ``packets``, in order, up to one that is shown after the last moment; then an empty one.
 
         Raises:
@@ -83,11 +85,11 @@ class PacketChoice:
         stamps: list[int] = []  # of the window and of the packets that went before, sorted
         passed: deque[int] = deque()
         follower = False
-        packets = (packet for packet in packets if packet.size)
+        stored = (packet for packet in packets if packet.size)
         while True:
-            for packet in islice(packets, _WINDOW - len(window)):
+            for packet in islice(stored, _WINDOW - len(window)):
                 if packet.pts is None:
-                    raise DoubtError
+                    raise DoubtError("timestamps")
                 window.append(packet)
                 if not packet.is_discard:  # decoded, never shown: outside the film's edit list
                     stamps.insert(bisect_left(stamps, packet.pts), packet.pts)
@@ -105,27 +107,34 @@ class PacketChoice:
                 stamps.remove(passed.popleft())
         yield self._flush
 
-    def check(self, stamp: int | None) -> None:
+    def checked(self, decoded: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
+        """Pictures, each once those have come that it may refer to: damage must be met before it is used.
+
+        Raises:
+            DoubtError: a wanted picture did not come, or not in its place.
+        """
+        held: deque[VideoFrame] = deque()
+        for picture in decoded:
+            self._check(picture.pts)
+            held.append(picture)
+            if len(held) > _WINDOW:
+                yield held.popleft()
+        if self._wanted:
+            raise DoubtError("a wanted picture is missing")
+        yield from held
+
+    def _check(self, stamp: int | None) -> None:
         """Look at a picture that was decoded, in display order.
 
         Raises:
             DoubtError: one that was wanted did not come before it, or the order is not that of the timestamps.
         """
         if stamp is None or (self._reached is not None and stamp <= self._reached):
-            raise DoubtError
+            raise DoubtError("timestamps")
         self._reached = stamp
         self._wanted.discard(stamp)
         if any(wanted < stamp for wanted in self._wanted):
-            raise DoubtError
-
-    def check_end(self) -> None:
-        """See that everything wanted has come.
-
-        Raises:
-            DoubtError: something has not.
-        """
-        if self._wanted:
-            raise DoubtError
+            raise DoubtError("timestamps")
 
     def _is_wanted(self, packet: _VideoPacket, stamps: list[int]) -> bool:
         """Whether the packet's picture is shown at a moment; if its end is not known yet, a later one is assumed."""
@@ -146,12 +155,35 @@ class PacketChoice:
         return all(self._moments.all_before(packet.pts or 0) for packet in window)
 
 
+def is_clean_entry(packet: _VideoPacket, stream: VideoStream) -> bool:
+    """Whether decoding can begin at a key packet without a trace of what went before.
+
+    H.264 also calls pictures entry points that are refreshed little by little from there on.
+    """
+    length_size = _unit_length_size(stream)
+    if length_size is None:
+        return True
+    data, place = memoryview(packet), 0
+    while place + length_size + 1 < len(data):
+        kind, begin = data[place + length_size] & 31, data[place + length_size + 1]
+        if kind == _SLICE:
+            return begin >> 4 == 0b1011 or begin == 0b10001000  # the first slice is an I slice (section 7.3.3)
+        place += length_size + int.from_bytes(data[place : place + length_size], "big")
+    return True
+
+
+def _unit_length_size(stream: VideoStream) -> int | None:
+    """Bytes that give the length of each unit of an H.264 packet, where an avcC box tells it."""
+    header = stream.codec_context.extradata
+    if stream.codec_context.codec.name != "h264" or not header or len(header) < 5 or header[0] != 1:
+        return None
+    return (header[4] & 3) + 1
+
+
 def _disposable_test(stream: VideoStream) -> Callable[[_VideoPacket], bool]:
     """What tells packets that no other refers to; for unknown codecs and layouts none is."""
-    context = stream.codec_context
-    header = context.extradata
-    if context.codec.name == "h264" and header and len(header) > 4 and header[0] == 1:  # an avcC box
-        length_size = (header[4] & 3) + 1
+    length_size = _unit_length_size(stream)
+    if length_size is not None:
         return lambda packet: _is_disposable(memoryview(packet), length_size)
     return lambda packet: False
 

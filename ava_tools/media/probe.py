@@ -24,6 +24,14 @@ _NO_FILMS = {"tty", "hls", "dash", "concat", "applehttp", "imf", "sdp", "rtsp"}
 _PROBED = 60  # seconds that are looked through where a film has no index
 _LARGEST_FRAME = 2**27  # pixels, four times 8K: a hostile header must not ask for all the memory
 
+FILM_SUFFIXES = frozenset(
+    f".{suffix}"
+    for suffix in (
+        *("3gp", "avi", "flv", "h264", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg"),
+        *("mts", "ogv", "ts", "vob", "webm", "wmv"),
+    )
+)
+
 
 @dataclass(frozen=True)
 class FilmInfo:
@@ -135,6 +143,17 @@ def declared_duration(container: InputContainer, stream: VideoStream) -> float |
         return None
     start = container.start_time or 0 if "matroska" in container.format.name else 0  # Matroska declares its end
     return (container.duration - start) / 1_000_000
+
+
+def film_duration(path: Path) -> float | None:
+    """Seconds as a film declares them; None where it does not.
+
+    Raises:
+        InputError: no film.
+    """
+    container, stream = open_container(path)
+    with container:
+        return declared_duration(container, stream)
 
 
 def entry_spacing(path: Path) -> float | None:

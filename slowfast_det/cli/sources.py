@@ -9,14 +9,7 @@ from pathlib import Path
 
 from ava_tools.errors import InputError
 from ava_tools.media.frame_folder import image_files
-
-FILM_SUFFIXES = frozenset(
-    f".{suffix}"
-    for suffix in (
-        *("3gp", "avi", "flv", "h264", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg"),
-        *("mts", "ogv", "ts", "vob", "webm", "wmv"),
-    )
-)
+from ava_tools.media.probe import FILM_SUFFIXES
 
 
 def expand_sources(sources: Sequence[str]) -> tuple[list[Path], list[str]]:
