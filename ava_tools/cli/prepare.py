@@ -32,7 +32,7 @@ def prepare(
     end: float | None = None,
     key_frame_every: float = 2.0,
     short_side: int | None = None,
-    crf: float = 23.0,
+    crf: float = 24.0,
     workers: Count = None,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:

@@ -122,7 +122,7 @@ class Film:
 
     def _ways(self, start: Fraction, moments: Moments | None) -> Iterator[Iterator[_Timed]]:
         """Ways to read from ``start``, the shortest first; the next one where one ends in doubt."""
-        if start > 0 or self._from_beginning is None:
+        if start > 0 or moments is not None or self._from_beginning is None:
             place: int | None = None
             for _ in range(_ENTRIES):
                 packets = self._enter(max(start, Fraction(0)) + self._origin, place)

@@ -38,7 +38,7 @@ class Preparation:
     end: float | None = None
     key_frame_every: float = 2.0
     short_side: int | None = None
-    crf: float = 23.0
+    crf: float = 24.0
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
