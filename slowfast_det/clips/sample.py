@@ -61,7 +61,7 @@ def clip_moments(time: float, num_frames: int, sampling_rate: int) -> list[Fract
     The centre is among them: the key frame is needed even where the sampling misses it.
     """
     indices = {*clip_indices(time, num_frames, sampling_rate), timeline_index(time)}
-    return sorted({max(Fraction(0), (index + _HALF) / TIMELINE_RATE) for index in indices})
+    return sorted({(max(0, index) + _HALF) / TIMELINE_RATE for index in indices})  # before 0 stands frame 0
 
 
 def read_clip(
