@@ -47,7 +47,7 @@ class Film:
         self._warned = not warn
         self._threads = threads
         self._readings = 0
-        self._jumps = self._damage_met = False
+        self._jumps = self._damage_met = self._strict = self._leading = False
         self._container, self._stream = open_container(path, threads)
         try:
             self._from_beginning: Iterator[_Timed] | None = self._decode()
@@ -138,11 +138,16 @@ class Film:
     def _all(self) -> Iterator[_Timed]:
         """All pictures from the beginning."""
         if self._from_beginning is None:  # not every format has a way back, reopening always works
-            self._container.close()
-            self._container, self._stream = open_container(self.path, self._threads)
+            self._reopen(strict=False)
             return self._decode()
         frames, self._from_beginning = self._from_beginning, None
         return chain([(self._first, self._origin)], frames)
+
+    def _reopen(self, strict: bool) -> None:
+        """Open the file anew; how a decoder patches damage depends on its threads, so that is left to FFmpeg."""
+        self._container.close()
+        self._strict = strict
+        self._container, self._stream = open_container(self.path, self._threads if strict else None, strict)
 
     def _enter(self, time: Fraction, before: int | None) -> Iterator[Packet[VideoStream]]:
         """Packets from the last entry point whose picture is shown no later than ``time``; none if there is none.
@@ -159,7 +164,10 @@ class Film:
         context = self._stream.codec_context
         if not context.has_b_frames and context.codec.name not in _REORDERING:
             time -= LOOKAHEAD / nominal_rate(self._stream)  # pictures may be stored before others shown earlier
-        self._from_beginning, self._damage_met = None, False
+        self._from_beginning, self._damage_met, self._leading = None, False, False
+        if not self._strict:
+            self._reopen(strict=True)
+            unit = self._stream.time_base or unit
         target = math.floor(time / unit) if before is None else before
         for _ in range(_ENTRIES):
             try:
@@ -188,7 +196,8 @@ class Film:
         choice = None if moments is None else PacketChoice(self._stream, moments)
         clock = Clock([], nominal_rate(self._stream))  # runs by presentation timestamps
         early = False
-        shown = pictures(choice.of(packets) if choice else packets, self._stream, self._doubt)
+        fed = self._minding_the_lead(choice.of(packets) if choice else packets)
+        shown = pictures(fed, self._stream, self._doubt)
         for picture in choice.checked(shown) if choice else shown:
             time = clock.time(picture)
             early = early or time <= start + self._origin
@@ -200,10 +209,19 @@ class Film:
         if choice is None:
             self._check_end(clock)
 
+    def _minding_the_lead(self, packets: Iterator[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
+        """Pictures shown before the entry point may refer to others before it; nobody sees them."""
+        entry = None
+        for packet in packets:
+            entry = packet.pts if entry is None else entry
+            self._leading = packet.pts is not None and entry is not None and packet.pts < entry
+            yield packet
+
     def _doubt(self, damage: str) -> None:
-        self._damage_met = True
-        self._warn(damage)
-        raise DoubtError(damage)
+        """Take no picture for granted that is damaged, or comes after one."""
+        if not self._leading:
+            self._damage_met = True
+            raise DoubtError(damage)
 
     def _decode(self) -> Iterator[_Timed]:
         """Decode from the beginning, in display order, with times of the film's own clock."""

@@ -56,12 +56,13 @@ class FilmInfo:
     pixel_aspect: Fraction = Fraction(1)
 
 
-def open_container(path: Path, threads: int | None = None) -> tuple[InputContainer, VideoStream]:
+def open_container(path: Path, threads: int | None = None, strict: bool = False) -> tuple[InputContainer, VideoStream]:
     """Open a film and pick its video stream: a default one, else the largest, never a cover picture.
 
     Args:
         path: the film.
         threads: that decode it; None for as many as the machine has cores.
+        strict: whether a damaged picture is an error; else it is patched from others, in silence.
 
     Raises:
         InputError: missing, no film, or a film without pictures; one sentence that names it.
@@ -93,6 +94,8 @@ def open_container(path: Path, threads: int | None = None) -> tuple[InputContain
         stream.thread_type = "AUTO"
         if threads is not None:
             stream.codec_context.thread_count = threads
+        if strict:
+            stream.codec_context.options = {"err_detect": "explode"}
         return container, stream
     except BaseException:
         container.close()
