@@ -111,8 +111,8 @@ class _Work:
         """Returns how many failed."""
         failed = 0
         with ThreadPoolExecutor(workers) as pool:
-            running = {pool.submit(self._one, *job) for job in jobs}
             try:
+                running = {pool.submit(self._one, *job) for job in jobs}
                 while running:
                     done, running = wait(running, return_when=FIRST_COMPLETED)
                     failed += sum(not self._told(future) for future in done)
