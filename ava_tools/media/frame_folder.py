@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Self
@@ -56,8 +56,11 @@ class FrameFolder:
             time_base=1 / rate,
         )
 
-    def frames(self, start: float = 0.0) -> Iterator[ImageFrame]:
-        """Frames from the one shown at ``start`` to the end; nothing is read before `ImageFrame.rgb`."""
+    def frames(self, start: float = 0.0, moments: Iterable[Fraction] | None = None) -> Iterator[ImageFrame]:
+        """Frames from the one shown at ``start`` to the end; nothing is read before `ImageFrame.rgb`.
+
+        So ``moments``, for which few frames would do, saves nothing.
+        """
         first = min(max(0, int(Fraction(start) * self.info.rate)), len(self._images) - 1)
         for number in range(first, len(self._images)):
             yield ImageFrame(self, number)

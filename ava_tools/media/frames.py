@@ -5,7 +5,7 @@ Time 0 is the first displayed frame; pictures are as displayed, after rotation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from types import TracebackType
 from typing import Protocol, Self
@@ -36,8 +36,15 @@ class FrameSource(Protocol):
 
     info: FilmInfo
 
-    def frames(self, start: float = 0.0) -> Iterator[Frame]:
-        """Frames in display order, from the one that is shown at ``start`` (or earlier) to the end."""
+    def frames(self, start: float = 0.0, moments: Iterable[Fraction] | None = None) -> Iterator[Frame]:
+        """Frames in display order, from the one that is shown at ``start`` (or earlier) to the end.
+
+        Args:
+            start: seconds.
+            moments: seconds, rising, where only some frames are needed: those that are shown at a moment (the
+                last that start no later) and one after them are sure to come, any others may be left out.
+                Then ``start`` counts only if it is later than the first moment.
+        """
         ...
 
     def close(self) -> None:

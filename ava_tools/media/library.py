@@ -8,16 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ava_tools.errors import InputError
-from ava_tools.media.probe import FilmInfo
+from ava_tools.media.probe import FILM_SUFFIXES, FilmInfo
 from ava_tools.media.reader import open_film
 
-FILM_SUFFIXES = frozenset(
-    f".{suffix}"
-    for suffix in (
-        *("3gp", "avi", "flv", "h264", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg"),
-        *("mts", "ogv", "ts", "vob", "webm", "wmv"),
-    )
-)
 _PROBES = 8  # films looked at together: opening one mostly waits for the disk
 
 
@@ -74,7 +67,7 @@ def open_library(
 
     def look(path: Path) -> FilmInfo | str:
         try:
-            with open_film(path, frame_rate, warn=False) as film:
+            with open_film(path, frame_rate, warn=False, threads=1) as film:
                 return film.info
         except InputError as problem:
             return str(problem)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +17,20 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
+WITHOUT_INDEX = {"mpegts", "mpeg"}  # a seek searches by timestamps, and misses where they jump or stand rarely
+
 # Text files and play lists that FFmpeg would open as "films": a play list can name other files.
 _NO_FILMS = {"tty", "hls", "dash", "concat", "applehttp", "imf", "sdp", "rtsp"}
+_PROBED = 60  # seconds that are looked through where a film has no index
 _LARGEST_FRAME = 2**27  # pixels, four times 8K: a hostile header must not ask for all the memory
+
+FILM_SUFFIXES = frozenset(
+    f".{suffix}"
+    for suffix in (
+        *("3gp", "avi", "flv", "h264", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg"),
+        *("mts", "ogv", "ts", "vob", "webm", "wmv"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -43,8 +56,13 @@ class FilmInfo:
     pixel_aspect: Fraction = Fraction(1)
 
 
-def open_container(path: Path) -> tuple[InputContainer, VideoStream]:
+def open_container(path: Path, threads: int | None = None, strict: bool = False) -> tuple[InputContainer, VideoStream]:
     """Open a film and pick its video stream: a default one, else the largest, never a cover picture.
+
+    Args:
+        path: the film.
+        threads: that decode it; None for as many as the machine has cores.
+        strict: whether a damaged picture is an error; else it is patched from others, in silence.
 
     Raises:
         InputError: missing, no film, or a film without pictures; one sentence that names it.
@@ -74,6 +92,10 @@ def open_container(path: Path) -> tuple[InputContainer, VideoStream]:
     try:
         stream = _video_stream(container, path)
         stream.thread_type = "AUTO"
+        if threads is not None:
+            stream.codec_context.thread_count = threads
+        if strict:
+            stream.codec_context.options = {"err_detect": "explode"}
         return container, stream
     except BaseException:
         container.close()
@@ -124,3 +146,78 @@ def declared_duration(container: InputContainer, stream: VideoStream) -> float |
         return None
     start = container.start_time or 0 if "matroska" in container.format.name else 0  # Matroska declares its end
     return (container.duration - start) / 1_000_000
+
+
+def film_duration(path: Path) -> float | None:
+    """Seconds as a film declares them; None where it does not.
+
+    Raises:
+        InputError: no film.
+    """
+    container, stream = open_container(path)
+    with container:
+        return declared_duration(container, stream)
+
+
+def entry_spacing(path: Path) -> float | None:
+    """The longest distance, in seconds, between places where a film can be entered (key frames) or to its end.
+
+    It is told from the container's index, else from the packets of the first minute. A clip takes as long to
+    read as half this distance on top of its own length: beyond about 2 s random access is slow.
+
+    Returns:
+        Seconds; None for a film that cannot be entered, having no timestamps.
+
+    Raises:
+        InputError: no film.
+    """
+    container, stream = open_container(path)
+    with container:
+        unit = stream.time_base
+        if not unit:
+            return None
+        duration = declared_duration(container, stream)
+        entries, end = _indexed_entries(container, stream)
+        if len(entries) < 2 or end is None:
+            entries, end = _first_entries(container, stream)
+            if end is not None and duration is not None and end * unit - entries[0] * unit < _PROBED:
+                end = entries[0] + round(duration / unit)
+        if end is None:
+            return None
+        return float(max(late - early for early, late in pairwise([*entries, max(end, entries[-1])])) * unit)
+
+
+def _indexed_entries(container: InputContainer, stream: VideoStream) -> tuple[list[int], int | None]:
+    """Timestamps of key frames and of the end, from an index that covers the film, or none."""
+    import av
+
+    if container.format.name in WITHOUT_INDEX:
+        return [], None
+    with suppress(av.FFmpegError):
+        container.seek(stream.start_time or 0, stream=stream)  # Matroska reads its index when it is first needed
+    entries = sorted({entry.timestamp for entry in stream.index_entries if entry.is_keyframe and not entry.is_discard})
+    duration = declared_duration(container, stream)
+    if not entries or duration is None or not stream.time_base:
+        return [], None
+    return entries, entries[0] + round(duration / stream.time_base)
+
+
+def _first_entries(container: InputContainer, stream: VideoStream) -> tuple[list[int], int | None]:
+    """Timestamps of key frames, and of the last packet, of the film's first minute."""
+    import av
+
+    entries: list[int] = []
+    last = None
+    with suppress(av.FFmpegError):
+        for packet in container.demux(stream):
+            stamp = packet.dts if packet.pts is None else packet.pts
+            if stamp is None:
+                continue
+            if packet.is_keyframe:
+                entries.append(stamp)
+            if not entries:
+                continue
+            last = max(last or stamp, stamp + (packet.duration or 0))
+            if (last - entries[0]) * (stream.time_base or 0) > _PROBED:
+                break
+    return sorted(entries), last

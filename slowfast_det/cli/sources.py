@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ava_tools.errors import InputError
 from ava_tools.media.frame_folder import image_files
-from ava_tools.media.library import FILM_SUFFIXES
+from ava_tools.media.probe import FILM_SUFFIXES
 
 
 def expand_sources(sources: Sequence[str]) -> tuple[list[Path], list[str]]:

@@ -55,6 +55,34 @@ def clip_indices(time: float, num_frames: int, sampling_rate: int) -> range:
     return range(start, start + num_frames * sampling_rate, sampling_rate)
 
 
+def clip_moments(time: float, num_frames: int, sampling_rate: int) -> list[Fraction]:
+    """The moments of a film at which the frames of the clip around ``time`` are shown, for `FrameSource.frames`.
+
+    The centre is among them: the key frame is needed even where the sampling misses it.
+    """
+    indices = {*clip_indices(time, num_frames, sampling_rate), timeline_index(time)}
+    return sorted({(max(0, index) + _HALF) / TIMELINE_RATE for index in indices})  # before 0 stands frame 0
+
+
+def read_clip(
+    film: FrameSource, time: float, *, num_frames: int, sampling_rate: int, prepare: Callable[[Image], Image]
+) -> Clip | None:
+    """The clip around one moment of a film; None beyond the film's end.
+
+    It is the clip that `stream_clips` cuts, but nothing that it does not need is decoded.
+    """
+    clips = stream_clips(
+        film.frames(moments=clip_moments(time, num_frames, sampling_rate)),
+        [time],
+        num_frames=num_frames,
+        sampling_rate=sampling_rate,
+        frame_length=1 / film.info.rate,
+        prepare=prepare,
+        include_end=True,
+    )
+    return next(clips, None)
+
+
 class _Gathering:
     """A clip whose frames are still coming."""
 
@@ -147,23 +175,6 @@ def stream_clips(
             yield open_clips.popleft().clip()
         if upcoming is None and not open_clips:
             return
-
-
-def read_clip(
-    film: FrameSource, time: float, *, num_frames: int, sampling_rate: int, prepare: Callable[[Image], Image]
-) -> Clip | None:
-    """One clip from anywhere in a film, the same that `stream_clips` would cut; None beyond the film's end."""
-    first = clip_indices(time, num_frames, sampling_rate).start
-    clips = stream_clips(
-        film.frames(max(0.0, first / TIMELINE_RATE)),
-        [time],
-        num_frames=num_frames,
-        sampling_rate=sampling_rate,
-        frame_length=1 / film.info.rate,
-        prepare=prepare,
-        include_end=True,
-    )
-    return next(clips, None)
 
 
 def _gathering(time: float | None, num_frames: int, sampling_rate: int) -> _Gathering | None:

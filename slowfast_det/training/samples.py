@@ -65,7 +65,7 @@ class FilmShelf:
     def film(self, path: Path) -> FrameSource:
         """The film, open."""
         if path not in self._open:
-            self._open[path] = open_film(path, self._frame_rate, warn=False)
+            self._open[path] = open_film(path, self._frame_rate, warn=False, threads=1)
             if len(self._open) > self._most:
                 self._open.popitem(last=False)[1].close()
         self._open.move_to_end(path)

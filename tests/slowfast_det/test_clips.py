@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count, pairwise
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 from slowfast_det.clips.geometry import boxes_in_clip, clip_size, resize
-from slowfast_det.clips.sample import clip_indices, first_index, stream_clips, timeline_index
+from slowfast_det.clips.sample import clip_indices, clip_moments, first_index, read_clip, stream_clips, timeline_index
 from slowfast_det.clips.tensors import box_tensor, clip_tensor
 
 
@@ -74,6 +75,38 @@ def test_clips_follow_the_rule(times, num_frames, rate):
         indices = clip_indices(clip.time, num_frames, rate)
         assert [frame[0, 0, 0] for frame in clip.frames] == [shown_at(times, index) for index in indices]
         assert clip.keyframe.number == shown_at(times, timeline_index(clip.time))
+
+
+class SparseFilm:
+    """A film that gives no frame more than it has to: those shown at the moments, and one after them."""
+
+    info = SimpleNamespace(rate=Fraction(30))
+
+    def __init__(self, times):
+        self.all = film(times)
+
+    def frames(self, start=0.0, moments=None):
+        shown = {max(0, sum(frame.time <= moment for frame in self.all) - 1) for moment in moments}
+        following = [frame.number for frame in self.all if frame.time > max(moments)][:1]
+        return iter([self.all[number] for number in sorted({*shown, *following})])
+
+
+@pytest.mark.parametrize("times", RATES.values(), ids=RATES.keys())
+@pytest.mark.parametrize(("num_frames", "rate"), [(32, 2), (4, 16), (5, 3), (1, 1)])
+def test_a_single_clip_is_one_of_the_stream(times, num_frames, rate):
+    for moment in (0.0, 0.02, 0.5, 1.013, 1.9, 2.6, 3.9, 4.2, 60.0):
+        options = {"num_frames": num_frames, "sampling_rate": rate, "prepare": lambda image: image}
+        stream = stream_clips(film(times), [moment], frame_length=Fraction(1, 30), include_end=True, **options)
+        expected, clip = next(stream, None), read_clip(SparseFilm(times), moment, **options)
+        assert (clip is None) == (expected is None), moment
+        if clip is not None:
+            assert [int(image[0, 0, 0]) for image in clip.frames] == [int(image[0, 0, 0]) for image in expected.frames]
+            assert clip.keyframe == expected.keyframe
+
+
+def test_moments_are_those_of_the_time_line():
+    assert clip_moments(1.0, 4, 2) == [Fraction(2 * index + 1, 60) for index in (26, 28, 30, 32)]
+    assert clip_moments(0.0, 4, 2) == [Fraction(1, 60), Fraction(5, 60)]
 
 
 def test_clip_indices_are_pyslowfasts(data_pipeline):
