@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,7 +29,7 @@ Count = Annotated[int | None, Parameter(validator=Number(gte=1))]
 def prepare(
     *sources: Path,
     out: Path | None = None,
-    start: float = 0.0,
+    start: float | None = None,
     end: float | None = None,
     key_frame_every: float = 2.0,
     short_side: int | None = None,
@@ -41,9 +42,11 @@ def prepare(
     A film that was prepared the same way before is left as it is, so an interrupted run can be repeated.
 
     Args:
-        sources: Films, or folders of films.
-        out: Folder for the prepared films, NAME.mp4. Default: prepared/ beside each film.
-        start: First second of the film that is kept; it becomes second 0. AVA: 900.
+        sources: A data set's folder with its dataset.yaml; or films, or folders of films.
+        out: Folder for the prepared films, NAME.mp4, or for the prepared data set with its own dataset.yaml.
+            Default: prepared/ beside each film, or in the data set's folder.
+        start: First second of the film that is kept; it becomes second 0. AVA: 900. Default: 0, or what the
+            time range in the dataset.yaml needs.
         end: Second of the film before which the kept part ends. AVA: 1801.
         key_frame_every: Seconds between key frames at most.
         short_side: Shrink the shorter side to so many pixels. Default: the film's own size.
@@ -54,15 +57,46 @@ def prepare(
     if not sources:
         raise MisuseError("a SOURCE is missing: a film or a folder of films")
 
+    from ava_tools.manifest import MANIFEST
     from ava_tools.media.prepare import Preparation
 
     try:
-        how = Preparation(start, end, key_frame_every, short_side, crf)
+        how = Preparation(start or 0.0, end, key_frame_every, short_side, crf)
     except InputError as wrong:
         raise MisuseError(str(wrong)) from None
+    if any((source / MANIFEST).is_file() or source.name == MANIFEST for source in sources):
+        if len(sources) > 1:
+            raise MisuseError("a data set is prepared alone; several sources are given")
+        return _prepare_data_set(sources[0], out, start, end, how, workers, overwrite)
     films, failed = _films(sources)
     jobs, clashes = _targets(films, out)
     return 1 if prepare_films(jobs, how, workers, overwrite) or failed or clashes else 0
+
+
+def _prepare_data_set(
+    source: Path,
+    out: Path | None,
+    start: float | None,
+    end: float | None,
+    how: Preparation,
+    workers: int | None,
+    overwrite: bool,
+) -> int:
+    """Prepare the films that a data set's annotations name; returns the exit code."""
+    from ava_tools.manifest import read_data_set
+    from ava_tools.prepared_data import plan_prepared_data
+
+    folder = out or (source if source.is_dir() else source.parent) / "prepared"
+    data_set = read_data_set(source)
+    if folder.resolve() == data_set.films.parent.resolve():
+        raise MisuseError(f"{folder}: holds the data set itself; the prepared one needs another folder: --out")
+    plan = plan_prepared_data(data_set, folder, start, end)
+    for problem in plan.problems:
+        console.print(f"warning: {problem}")
+    folder.mkdir(parents=True, exist_ok=True)
+    failed = prepare_films(plan.jobs, replace(how, start=plan.start, end=plan.end), workers, overwrite)
+    print(plan.write_manifest())
+    return 1 if failed else 0
 
 
 def prepare_films(

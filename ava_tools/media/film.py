@@ -252,7 +252,8 @@ class Film:
             log.warning("%s: %s", self.path, message)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, and of the decoder's threads."""
+        self._from_beginning = None
         self._container.close()
 
     def __enter__(self) -> Self:

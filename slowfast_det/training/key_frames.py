@@ -15,12 +15,13 @@ from ava_tools.errors import InputError
 from ava_tools.labels import Labels
 from ava_tools.manifest import DataSet
 from ava_tools.media.library import Library, open_library
-from ava_tools.media.probe import FilmInfo
+from ava_tools.media.probe import FilmInfo, entry_spacing
 from ava_tools.tables import COORDINATES, KEY, KeyframeBoxes, format_timestamp, merge_boxes
 from slowfast_det.recipe import PersonsConfig
 
 log = logging.getLogger(__name__)
 
+_WIDE = 2.5  # seconds between a film's entry points from which it is slow to read in any order
 _LATE = 0.5  # seconds by which a timestamp may lie beyond a film's declared end
 
 
@@ -87,6 +88,7 @@ def read_key_frames(data_set: DataSet, split_name: str, labels: Labels, persons:
     if len(kept) < len(merged.boxes):
         notes.append(f"{len(merged.boxes) - len(kept):,} of {len(merged.boxes):,} persons are at timestamps left out")
     kept = kept[kept["video"].isin(library.films)]
+    notes += wide_films(library)
     kept = _within_films(kept, library, data_set.time_origin, notes)
     if kept.empty:
         reasons = "; ".join(notes) or "the annotation files are empty"
@@ -139,3 +141,17 @@ def _within_films(table: pd.DataFrame, library: Library, origin: float, notes: l
         f"{format_timestamp(worst['timestamp'])} (the film runs from {origin:g} to {end + origin:.2f}){hint}"
     )
     return table[inside]
+
+
+def wide_films(library: Library) -> list[str]:
+    """A sentence that names films whose clips are slow to reach; nothing if there are none."""
+    spacing = {name: entry_spacing(info.path) for name, info in library.films.items() if info.path.is_file()}
+    wide = {name: seconds for name, seconds in spacing.items() if seconds is not None and seconds > _WIDE}
+    if not wide:
+        return []
+    worst = sorted(wide, key=lambda name: -wide[name])
+    named = ", ".join(worst[:3]) + (", ..." if len(worst) > 3 else "")
+    return [
+        f"{len(wide):,} of {len(spacing):,} films can be entered only every {wide[worst[0]]:.1f} s or so ({named}): "
+        "reading clips from them is slow, ava-tools prepare mends that"
+    ]
