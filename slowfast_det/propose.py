@@ -22,7 +22,12 @@ _BATCH = 8
 
 
 def find_persons(
-    detector: PersonDetector, moments: Sequence[Moment], library: Library, frame_rate: float = 30.0
+    detector: PersonDetector,
+    moments: Sequence[Moment],
+    library: Library,
+    *,
+    frame_rate: float = 30.0,
+    time_origin: float = 0.0,
 ) -> pd.DataFrame:
     """Look for persons at moments of films.
 
@@ -31,9 +36,10 @@ def find_persons(
         moments: film by film, rising; each film is read once, from front to back.
         library: where the films are.
         frame_rate: images a second of folders of frames.
+        time_origin: timestamp of the films' start: 900 for AVA's cut films.
 
     Returns:
-        Columns video, timestamp (seconds from the film's start), x1 y1 x2 y2 (0-1 of the frame), score.
+        Columns video, timestamp, x1 y1 x2 y2 (0-1 of the frame), score.
     """
     rows: list[tuple[str, float, float, float, float, float, float]] = []
     for video, of_film in groupby(moments, key=lambda moment: moment.video):
@@ -43,7 +49,7 @@ def find_persons(
                 for clip, frame, found in zip(clips, frames, detector(frames), strict=True):
                     boxes = to_unit(found.boxes, frame.shape[1], frame.shape[0])
                     rows += [
-                        (video, clip.time, *box.tolist(), float(score))
+                        (video, round(clip.time + time_origin, 6), *box.tolist(), float(score))
                         for box, score in zip(boxes, found.scores, strict=True)
                     ]
     return pd.DataFrame(rows, columns=[*KEY, *COORDINATES, "score"]).astype({"video": str})
@@ -72,9 +78,9 @@ def _batches(clips: Iterator[Clip]) -> Iterator[list[Clip]]:
         yield batch
 
 
-def save_person_boxes(boxes: pd.DataFrame, path: Path, time_origin: float = 0.0) -> None:
+def save_person_boxes(boxes: pd.DataFrame, path: Path) -> None:
     """Write AVA's person csv: ``video,timestamp,x1,y1,x2,y2,,score``."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         for video, time, *box, score in boxes[[*KEY, *COORDINATES, "score"]].to_numpy(dtype=object).tolist():
             coordinates = ",".join(f"{value:.6f}" for value in box)
-            file.write(f"{video},{format_timestamp(time + time_origin)},{coordinates},,{score:.6f}\n")
+            file.write(f"{video},{format_timestamp(time)},{coordinates},,{score:.6f}\n")

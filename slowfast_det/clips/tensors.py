@@ -43,6 +43,7 @@ def normalised(
     std: Sequence[float],
     bgr: bool,
     recolourings: Sequence[Recolouring | None] = (),
+    channels_last: bool = False,
 ) -> Tensor:
     """Pixels as numbers: (pixel / 255 - mean) / std.
 
@@ -51,19 +52,20 @@ def normalised(
         mean, std: of each channel in the network's order, for pixels from 0 to 1.
         bgr: whether the network takes blue first.
         recolourings: changes of colours, of each clip; none: no changes.
+        channels_last: whether the numbers of a pixel stay together in memory.
 
     Returns:
         ``Tensor[B, 3, T, H, W]``, float32.
     """
     pixels = pixels.permute(0, 4, 1, 2, 3)  # -> [B, 3, T, H, W]
     shape = (1, 3, 1, 1, 1)
-    normal = torch.empty(pixels.shape, dtype=torch.float32, device=pixels.device)  # contiguous, unlike the view
-    normal.copy_(pixels).div_(255)
+    layout = torch.channels_last_3d if channels_last else torch.contiguous_format
+    normal = pixels.to(torch.float32, memory_format=layout).div_(255)
     for clip, recolouring in zip(normal, recolourings, strict=False):
         if recolouring is not None:
             recolouring.apply(clip)
     if bgr:
-        normal = normal.flip(1)
+        normal = normal.flip(1).contiguous(memory_format=layout)
     normal.sub_(torch.tensor(mean, device=normal.device).view(shape))
     return normal.div_(torch.tensor(std, device=normal.device).view(shape))
 

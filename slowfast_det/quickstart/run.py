@@ -1,50 +1,159 @@
-"""The quickstart: a film is generated and predicted by an untrained network, with boxes that are known."""
+"""The quickstart: films are generated, a person detector and an action network are trained on them and tested."""
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 
-from ava_tools.boxes import to_unit
-from ava_tools.tables import format_timestamp
-from slowfast_det.checkpoints.model import load_model, untrained_model
-from slowfast_det.persons.precomputed import PrecomputedBoxes
+import torch
+
+from ava_tools.atomic import replacing
+from ava_tools.html_report import save_html
+from slowfast_det.checkpoints.model import Model, load_model
+from slowfast_det.distributed import World
+from slowfast_det.persons.small_rcnn import small_faster_rcnn
+from slowfast_det.persons.torchvision_rcnn import TorchvisionDetector, load_person_detector
 from slowfast_det.pipeline import ActionDetector
-from slowfast_det.quickstart.films import unseen_scene, write_unseen_film
+from slowfast_det.propose import find_persons, save_person_boxes
+from slowfast_det.quickstart.examination import Findings, examine
+from slowfast_det.quickstart.films import write_data_set, write_unseen_film
+from slowfast_det.recipe import Recipe, ScheduleConfig, TrainingConfig, read_recipe
+from slowfast_det.span import Span
+from slowfast_det.testing import prepare_examination, save_detections
+from slowfast_det.training.actions import prepare_training, required_data, run_training
+from slowfast_det.training.key_frames import read_key_frames
+from slowfast_det.training.loop import LAST
+from slowfast_det.training.persons import train_persons
 
-CAVEAT = "The network is untrained: the boxes are right, the scores mean nothing yet."
+RECIPE = "tiny"
+_PERSONS = TrainingConfig(
+    epochs=16,
+    batch=8,
+    optimiser="adamw",
+    weight_decay=0.01,
+    clip_gradient=5.0,
+    schedule=ScheduleConfig(kind="cosine", lr=0.003, lr_batch=None, warmup_epochs=1.6, warmup_start=0.02),
+    memory=1.0,
+    evaluate_every=0,
+)
+_COLOUR = 0.2
+_MIN_SCORE = 0.3  # of a detected person, and of an action that is shown in the film
+_EVERY = 0.4  # seconds between the key frames of the film
 
 
-def run_quickstart(out: Path, seed: int = 0, seconds: float = 8) -> list[Path]:
-    """Generate a film, save an untrained model, predict the film with the saved model.
+@dataclass
+class _Clock:
+    """Seconds of each part, told as they pass."""
+
+    tell: Callable[[str], None]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        self.tell(f"{name} ...")
+        begin = perf_counter()
+        yield
+        self.seconds[name] = round(perf_counter() - begin, 1)
+
+
+def run_quickstart(
+    out: Path,
+    seed: int = 0,
+    tell: Callable[[str], None] = lambda sentence: None,
+    *,
+    films: tuple[int, int] = (90, 44),
+    settings: tuple[str, ...] = (),
+) -> Findings:
+    """Generate films, train on them, test on held-out ones, predict one that nobody has seen.
 
     Args:
         out: folder for everything; it is created. Files of an earlier quickstart are replaced.
-        seed: of the scene and of the weights.
-        seconds: length of the film.
+        seed: decides films and weights.
+        tell: is told what is being done.
+        films: how many are generated to train on and to test on.
+        settings: ``key=value`` texts over the recipe.
 
     Returns:
-        The files, in the order in which they were made.
+        What was found; ``report.json`` holds the same.
     """
-    import torch
+    clock = _Clock(tell)
+    data = out / "data"
+    world = World(torch.device("cpu"))
+    with clock.part("generating films"):
+        write_data_set(data, seed, *films)
+    recipe = read_recipe(RECIPE, (*_settings(data, out / "actions", seed), *settings))
+    with clock.part("training the person detector"):
+        persons = _train_persons(recipe, world, out)
+    with clock.part("training the action network"):
+        model = _train_actions(recipe, world, out)
+    with clock.part("testing on held-out films"):
+        findings = _test(recipe, model, persons, out)
+    with clock.part("predicting an unseen film"):
+        _predict(model, persons, out, seed)
+    findings = findings.with_seconds(clock.seconds)
+    with replacing(out / "report.json") as temporary:
+        temporary.write_text(json.dumps(findings.as_dict(), indent=2) + "\n", encoding="utf-8")
+    return findings
 
-    out.mkdir(parents=True, exist_ok=True)
-    film, boxes, weights = out / "walkers.mp4", out / "boxes.csv", out / "model.safetensors"
-    write_unseen_film(film, seed, seconds=seconds)
-    _write_boxes(boxes, seed, film.stem, seconds)
-    torch.manual_seed(seed)
-    untrained_model("tiny").save(weights)
-    results = [out / f"prediction.{suffix}" for suffix in ("csv", "jsonl", "mp4")]
-    result = ActionDetector(load_model(weights), PrecomputedBoxes(boxes))(film)
-    for path in results:
-        result.save(path, min_score=0.3, top=3)
-    return [film, boxes, weights, *results]
+
+def _settings(data: Path, folder: Path, seed: int) -> list[str]:
+    """What the recipe cannot know."""
+    return [
+        f"data={json.dumps(str(data))}",
+        f"out={json.dumps(str(folder))}",
+        f"training.seed={seed}",
+        f"training.precision={'bf16' if _has_bf16() else 'fp32'}",
+        f"augmentation.flip_pairs={json.dumps([['walk left', 'walk right']])}",
+    ]
 
 
-def _write_boxes(path: Path, seed: int, video: str, seconds: float) -> None:
-    """The figures' boxes at whole seconds, as AVA's person csv."""
-    scene = unseen_scene(seed)
-    with path.open("w", encoding="utf-8") as file:
-        for time in range(int(seconds)):
-            for box in to_unit(scene.boxes(time), scene.width, scene.height):
-                coordinates = ",".join(f"{value:.4f}" for value in box)
-                file.write(f"{video},{format_timestamp(time)},{coordinates},,1.0\n")
+def _has_bf16() -> bool:
+    """Whether this processor multiplies bf16 numbers itself; others take longer for them than for fp32."""
+    return any(torch.cpu.get_capabilities().get(feature, False) for feature in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def _train_persons(recipe: Recipe, world: World, out: Path) -> TorchvisionDetector:
+    folder = out / "persons"
+    shutil.rmtree(folder, ignore_errors=True)
+    data_set = required_data(recipe)
+    key_frames = read_key_frames(data_set, recipe.train_split, data_set.read_labels(), recipe.persons)
+    torch.manual_seed(recipe.training.seed)
+    settings = _PERSONS.model_copy(update={"seed": recipe.training.seed})
+    train_persons(small_faster_rcnn(), key_frames, settings, world, folder, colour=_COLOUR)
+    shutil.copyfile(folder / LAST, out / "persons.safetensors")
+    return load_person_detector(out / "persons.safetensors", min_score=_MIN_SCORE)
+
+
+def _train_actions(recipe: Recipe, world: World, out: Path) -> Model:
+    folder = Path(recipe.out)
+    shutil.rmtree(folder, ignore_errors=True)
+    run_training(recipe, prepare_training(recipe), world)
+    shutil.copyfile(folder / LAST, out / "model.safetensors")
+    return load_model(out / "model.safetensors")
+
+
+def _test(recipe: Recipe, model: Model, persons: TorchvisionDetector, out: Path) -> Findings:
+    """Detect the persons of the held-out films once, then score them in every way that tells something."""
+    data_set = required_data(recipe)
+    annotated = prepare_examination(recipe, data_set, recipe.test_split)
+    found = find_persons(persons, annotated.moments, annotated.library, time_origin=data_set.time_origin)
+    save_person_boxes(found, out / "persons.csv")
+    findings, keyframes, report = examine(recipe, annotated, found, model)
+    shutil.copyfile(out / "data" / "test.csv", out / "truth.csv")
+    shutil.copyfile(out / "data" / "labels.csv", out / "labels.csv")
+    save_detections(keyframes, out / "detections.csv", data_set.time_origin)
+    save_html(report, out / "report.html")
+    return findings
+
+
+def _predict(model: Model, persons: TorchvisionDetector, out: Path, seed: int) -> None:
+    film = out / "unseen.mp4"
+    write_unseen_film(film, seed)
+    result = ActionDetector(model, persons, "cpu")(film, Span(every=_EVERY))
+    for suffix in ("csv", "jsonl", "mp4"):
+        result.save(out / f"prediction.{suffix}", min_score=_MIN_SCORE)

@@ -101,6 +101,8 @@ class _Run(Generic[B]):
             )
         self.precision = resolve_precision(settings.precision, world.device)
         network = task.network.to(world.device)
+        if self.precision != "fp32":  # half precision is twice as fast with the numbers of a pixel side by side
+            network = network.to(memory_format=torch.channels_last_3d)
         if settings.sync_norm:
             if world.device.type != "cuda":
                 raise InputError(f"training.sync_norm needs GPUs; this training runs on the {world.device.type}")

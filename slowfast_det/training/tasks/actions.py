@@ -73,7 +73,12 @@ class ActionTask:
         group = group.to(next(network.parameters()).device)
         clip = self.model.clip
         pixels = normalised(
-            group.pixels, mean=clip.mean, std=clip.std, bgr=clip.channels == "bgr", recolourings=group.recolourings
+            group.pixels,
+            mean=clip.mean,
+            std=clip.std,
+            bgr=clip.channels == "bgr",
+            recolourings=group.recolourings,
+            channels_last=True,
         )
         logits = network(pixels, group.boxes)  # [K, N]
         weights = None if self._weights is None else self._weights.to(logits.device)
