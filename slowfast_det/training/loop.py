@@ -210,9 +210,10 @@ class _Run(Generic[B]):
         most = math.inf if settings.clip_gradient is None else settings.clip_gradient
         length = float(nn.utils.clip_grad_norm_(trained.network.parameters(), most))
         if not math.isfinite(length) and not trained.scaler.is_enabled():  # a scaler leaves such steps out
-            names = sorted(name for piece in pieces for name in piece.names)
+            names = ", ".join(sorted(name for piece in pieces for name in piece.names))
             raise InputError(
-                f"the gradient of step {self.progress.step:,} is not finite; the clips were {', '.join(names)}"
+                f"the gradient of step {self.progress.step:,} is not finite; the clips were {names}; the state before "
+                "it is kept (a lower learning rate or training.precision=fp32 may help)"
             )
         trained.scaler.step(trained.optimiser)
         trained.scaler.update()

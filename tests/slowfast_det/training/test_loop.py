@@ -1,0 +1,180 @@
+"""The loop: interrupted, resumed, cut in pieces, in two processes, with losses that are no numbers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from ava_tools.errors import InputError
+from slowfast_det.distributed import World
+from slowfast_det.training.actions import prepare_training, run_training
+from slowfast_det.training.loop import train
+
+EXACT = ("network.dropout=0", "training.freeze_norm=true")
+
+
+def command(recipe_file, data, out, *settings, processes=0):
+    """A training as a process of its own."""
+    start = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes)] if processes else []
+    arguments = ["-m", "slowfast_det", "train", recipe_file, f"data={data}", f"out={out}", *settings]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([sys.executable, *start, *map(str, arguments)], env=environment, stderr=subprocess.PIPE)
+
+
+def entries(folder: Path) -> int:
+    log = folder / "log.jsonl"
+    return len(log.read_text().splitlines()) if log.exists() else 0
+
+
+def wait_for(condition, process):
+    begin = time.monotonic()
+    while not condition():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() - begin < 60
+        time.sleep(0.01)
+
+
+def test_killed_and_resumed_is_never_killed(run, steps_of, recipe_file, data, tmp_path):
+    settings = ("training.epochs=20", "training.save_minutes=0", "training.seed=3", "training.ema=0.9")
+    process = command(recipe_file, data, tmp_path / "killed", *settings)
+    wait_for(lambda: entries(tmp_path / "killed") > 8, process)
+    process.kill()
+    process.wait()
+    assert entries(tmp_path / "killed") < 60
+    whole, _ = run(*settings, out="whole")
+    killed, _ = run(*settings, "resume=true", out="killed")
+    assert steps_of(killed) == steps_of(whole)
+    assert len(steps_of(whole)) == 20 * 3
+    theirs, ours = (load_file(folder / "last.safetensors") for folder in (whole, killed))
+    assert all(torch.equal(theirs[name], ours[name]) for name in theirs)
+
+
+def test_sigterm_saves_and_ends(steps_of, run, recipe_file, data, tmp_path):
+    process = command(recipe_file, data, tmp_path / "run", "training.epochs=500")
+    wait_for(lambda: entries(tmp_path / "run") > 2, process)
+    process.send_signal(signal.SIGTERM)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert b"is saved: resume=true goes on" in told
+    assert b"Traceback" not in told
+    done = len(steps_of(tmp_path / "run"))
+    assert torch.load(tmp_path / "run" / "state.pt", weights_only=True)["step"] == done
+    assert (tmp_path / "run" / "last.safetensors").exists()
+
+
+def test_a_run_is_not_replaced_unasked(run):
+    run("training.epochs=1")
+    with pytest.raises(InputError, match="holds a training already; resume=true goes on"):
+        run("training.epochs=1")
+    with pytest.raises(InputError, match=r"no such state; resume=true needs"):
+        run("resume=true", out="other")
+
+
+def test_resuming_with_another_network(run):
+    run("training.epochs=1")
+    with pytest.raises(InputError, match="does not fit the recipe's network"):
+        run("network.width=16", "resume=true")
+    with pytest.raises(InputError, match=r"keeps no average \(ema\)"):
+        run("training.ema=0.9", "resume=true")
+
+
+@pytest.mark.parametrize("settings", [("training.accumulate=2",), ("training.accumulate=4",)])
+def test_pieces_add_up(run, steps_of, settings):
+    whole, _ = run(*EXACT, out="whole")
+    pieces, _ = run(*EXACT, *settings, out="pieces")
+    np.testing.assert_allclose(steps_of(pieces), steps_of(whole), rtol=2e-5)
+
+
+def test_two_processes_are_one(run, steps_of, recipe_file, data, tmp_path):
+    """Same losses, gradients and weights as one process with the whole batch."""
+    settings = (*EXACT, "training.schedule.lr=0.001", "training.evaluate_every=1")
+    one, _ = run(*settings, out="one")
+    process = command(recipe_file, data, tmp_path / "two", *settings, processes=2)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 0, told.decode()
+    np.testing.assert_allclose(steps_of(tmp_path / "two"), steps_of(one), rtol=1e-5, atol=1e-6)
+    theirs, ours = (load_file(folder / "last.safetensors") for folder in (one, tmp_path / "two"))
+    for name, weights in theirs.items():
+        torch.testing.assert_close(ours[name], weights, rtol=0, atol=1e-6)
+    assert told.count(b"tested after epoch") == 2
+
+
+def test_a_loss_that_is_no_number_names_its_clip(read_recipe_of, tmp_path):
+    recipe = read_recipe_of()
+    preparation = prepare_training(recipe)
+    samples = preparation.task.samples
+    poisoned = samples.key_frames.name(7)
+    read = samples.__class__.__getitem__
+
+    class Poisoned(samples.__class__):
+        def __getitem__(self, draw):
+            sample = read(self, draw)
+            return replace(sample, targets=sample.targets * np.float32("nan")) if sample.name == poisoned else sample
+
+    preparation.task.samples = Poisoned(**{name: getattr(samples, name) for name in ("key_frames", "clip")},
+                                        augmentation=samples.augmentation, mirrored=samples.mirrored)  # fmt: skip
+    with pytest.raises(InputError, match="is not finite because of") as caught:
+        run_training(recipe, preparation, World(torch.device("cpu")))
+    assert poisoned in str(caught.value)
+    assert sum(samples.key_frames.name(index) in str(caught.value) for index in range(len(samples))) == 1
+
+
+def test_more_processes_than_clips(read_recipe_of, tmp_path):
+    recipe = read_recipe_of("training.batch=2", "training.accumulate=4")
+    with pytest.raises(InputError, match="a batch of 2 samples cannot be shared by 1 processes in 4 pieces"):
+        train(prepare_training(recipe).task, recipe.training, World(torch.device("cpu")), tmp_path)
+
+
+def test_gpu_settings_without_gpu(run):
+    with pytest.raises(InputError, match=r"training\.sync_norm needs GPUs; this training runs on the cpu"):
+        run("training.sync_norm=true")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("training.precision=bf16", "clip.num_frames=8", "network.width=32", "augmentation.short_side=[96,96]"),
+        ("training.clip_gradient=1",),
+        ("training.loss.kind=focal", "training.loss.class_balance=0.99"),
+        ("training.ema=0.5", "training.schedule.kind=cosine"),
+        ("augmentation.crop=null", "augmentation.colour=0.4", "augmentation.lighting=0.1"),
+        ("training.workers=2",),
+    ],
+    ids=lambda settings: settings[0],
+)
+def test_other_ways_to_train(run, steps_of, settings):
+    learning = ("training.optimiser=adamw", "training.schedule.lr=0.005", "training.epochs=12")
+    folder, outcome = run(*learning, *settings)
+    losses = [loss for _, loss, _ in steps_of(folder)]
+    assert len(losses) == 12 * 3
+    assert np.mean(losses[-9:]) < 0.95 * np.mean(losses[:3])
+    assert set(outcome.figures) == {"mean_ap"}
+    assert sorted(path.name for path in folder.iterdir() if path.is_file()) == [
+        "best.safetensors",
+        "last.safetensors",
+        "log.jsonl",
+        "recipe.yaml",
+        "state.pt",
+    ]
+
+
+def test_workers_change_nothing(run, steps_of):
+    alone, _ = run(out="alone")
+    helped, _ = run("training.workers=2", out="helped")
+    assert steps_of(alone) == steps_of(helped)
+
+
+def test_memory_changes_nothing(run, steps_of):
+    forgetful, _ = run(out="forgetful")
+    keeping, _ = run("training.memory=1", out="keeping")
+    assert steps_of(forgetful) == steps_of(keeping)
