@@ -68,7 +68,7 @@ def small_faster_rcnn(
     min_size: int = 128,
     max_size: int = 512,
     min_score: float = 0.05,
-    max_overlap: float = 0.65,
+    max_overlap: float = 0.6,
 ) -> FasterRCNN:
     """An untrained detector of about 0.65 million parameters.
 
