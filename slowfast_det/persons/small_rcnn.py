@@ -68,9 +68,9 @@ def small_faster_rcnn(
     min_size: int = 128,
     max_size: int = 512,
     min_score: float = 0.05,
-    max_overlap: float = 0.65,
+    max_overlap: float = 0.6,
 ) -> FasterRCNN:
-    """An untrained detector of about 0.4 million parameters.
+    """An untrained detector of about 0.65 million parameters.
 
     Args:
         num_classes: with the background, which is 0; persons are 1.
