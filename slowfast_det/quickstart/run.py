@@ -42,7 +42,7 @@ _PERSONS = TrainingConfig(
     evaluate_every=0,
 )
 _COLOUR = 0.2
-_MIN_SCORE = 0.3  # of a detected person, and of an action that is shown in the film
+_MIN_SCORE = 0.5  # of a detected person, and of an action that is shown in the film
 _EVERY = 0.4  # seconds between the key frames of the film
 
 
