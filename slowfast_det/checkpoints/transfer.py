@@ -76,7 +76,7 @@ def transfer(weights: str | Path, model: Model, class_map: ClassMap = None) -> T
             skipped[name] = f"is {list(value.shape)}, the network's is {list(own[name].shape)}"
         else:
             loaded.append(name)
-    if not any(name.startswith("backbone.") for name in loaded):
+    if not any(name.endswith(".conv.weight") for name in loaded):
         raise InputError(
             f"{weights}: nothing of it fits the network; a checkpoint of the same architecture is expected"
         )

@@ -21,7 +21,7 @@ from slowfast_det.recipe import PersonsConfig
 
 log = logging.getLogger(__name__)
 
-_WIDE = 2.5  # seconds between a film's entry points from which it is slow to read in any order
+_WIDE = 3.0  # seconds between a film's entry points from which it is slow to read in any order
 _LATE = 0.5  # seconds by which a timestamp may lie beyond a film's declared end
 
 

@@ -46,7 +46,7 @@ def test_names_of_distributed_training_are_read(tmp_path, theirs):
 def test_a_given_config_replaces_the_files_own(tmp_path, theirs):
     path = tmp_path / "c.pyth"
     torch.save({key: value for key, value in theirs.items() if key != "cfg"}, path)
-    with pytest.raises(InputError, match=r"c.pyth: carries no cfg text .* name its config"):
+    with pytest.raises(InputError, match=r"c.pyth: does not say what network it is; name its config"):
         load_network(path)
     assert load_network(path, config="slow_r50_4x16").num_frames == 4
     assert load_model(path, config="slow_r50_4x16").labels.names[11] == "stand"

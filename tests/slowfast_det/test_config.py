@@ -67,7 +67,7 @@ def test_pyslowfast_yaml_may_leave_defaults_out(tmp_path):
     [
         pytest.param("network", "depht", 50, "network.depht", id="unknown key"),
         pytest.param("network", "depth", 51, r"network.depth: .*14, 26, 50 or 101.*51", id="value not allowed"),
-        pytest.param("network", "alpha", 3, "num_frames 16 is no multiple of network.alpha 3", id="alpha"),
+        pytest.param("network", "alpha", 3, "num_frames 8 is no multiple of network.alpha 3", id="alpha"),
         pytest.param("network", "beta", 5, "width 16 is no multiple of beta 5", id="beta"),
         pytest.param("network", "fusion_kernel", 4, "fusion_kernel is 4; an odd number", id="even kernel"),
         pytest.param("network", "num_actions", 5, "labels are AVA's 80, but network.num_actions is 5", id="labels"),

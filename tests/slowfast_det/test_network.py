@@ -57,9 +57,9 @@ def tiny():
 @pytest.mark.parametrize(
     ("clip", "boxes", "message"),
     [
-        pytest.param((1, 3, 8, 32, 32), (1, 5), r"\[1, 3, 8, 32, 32\]; \[B, 3, 16, H, W\]", id="too few frames"),
-        pytest.param((3, 16, 32, 32), (1, 5), r"\[B, 3, 16, H, W\]", id="no batch"),
-        pytest.param((1, 3, 16, 32, 32), (1, 4), r"\[1, 4\]; \[K, 5\]", id="boxes without clip index"),
+        pytest.param((1, 3, 4, 32, 32), (1, 5), r"\[1, 3, 4, 32, 32\]; \[B, 3, 8, H, W\]", id="too few frames"),
+        pytest.param((3, 8, 32, 32), (1, 5), r"\[B, 3, 8, H, W\]", id="no batch"),
+        pytest.param((1, 3, 8, 32, 32), (1, 4), r"\[1, 4\]; \[K, 5\]", id="boxes without clip index"),
     ],
 )
 def test_wrong_shapes_are_named(tiny, clip, boxes, message):

@@ -41,7 +41,7 @@ def images_of(folder, rate):
     return [(Fraction(n) / rate, cv2.imread(str(path))[..., ::-1]) for n, path in enumerate(files)]
 
 
-def clip_by_rule(frames, time, num_frames=16, step=4):
+def clip_by_rule(frames, time, num_frames=8, step=4):
     """Frame i is the last one that starts no later than i/30 + 1/60 s; before frame 0 stands frame 0."""
     first = floor(Fraction(time) * 30 + Fraction(1, 2)) - num_frames * step // 2
     chosen = []
@@ -51,7 +51,7 @@ def clip_by_rule(frames, time, num_frames=16, step=4):
     return chosen
 
 
-def scores_by_hand(network, frames, time, boxes, short_side=96):
+def scores_by_hand(network, frames, time, boxes, short_side=128):
     """The whole way in plain steps: ``[K, 80]``."""
     images = clip_by_rule(frames, time)
     height, width = images[0].shape[:2]

@@ -143,7 +143,13 @@ def test_gpu_settings_without_gpu(run):
 @pytest.mark.parametrize(
     "settings",
     [
-        ("training.precision=bf16", "clip.num_frames=8", "network.width=32", "augmentation.short_side=[96,96]", "augmentation.crop=96"),
+        (
+            "training.precision=bf16",
+            "clip.num_frames=8",
+            "network.width=32",
+            "augmentation.short_side=[96,96]",
+            "augmentation.crop=96",
+        ),
         ("training.clip_gradient=1",),
         ("training.loss.kind=focal", "training.loss.class_balance=0.99"),
         ("training.ema=0.5", "training.schedule.kind=cosine"),

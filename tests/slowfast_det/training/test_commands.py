@@ -1,0 +1,209 @@
+"""`train` and `test` as a user calls them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+import ava_tools
+from slowfast_det.checkpoints.model import load_model
+
+
+@pytest.fixture
+def train(command, recipe_file, data):
+    def call(*settings):
+        return command("train", recipe_file, f"data={data}", "training.epochs=1", *settings)
+
+    return call
+
+
+@pytest.fixture
+def test(command, recipe_file, data):
+    def call(model, *settings):
+        return command("test", recipe_file, f"data={data}", *settings, "--model", model)
+
+    return call
+
+
+@pytest.fixture
+def trained(train, tmp_path):
+    assert train("out=run").code == 0
+    return tmp_path / "run" / "last.safetensors"
+
+
+def test_train_leaves_models_and_tells_what_it_does(train, tmp_path):
+    outcome = train("out=run", "training.evaluate_every=1")
+    assert outcome.code == 0
+    assert outcome.paths == ["best.safetensors", "last.safetensors"]
+    assert "training on 15 key frames with 30 persons of 3 films, 4 actions" in outcome.err
+    assert "test split: persons are where the truth has them" in outcome.err
+    assert "tested after epoch 1.00: mean_ap" in outcome.err
+    model = load_model(tmp_path / "run" / "last.safetensors")
+    assert model.labels.names == ("run", "sit", "wave left", "wave right")
+    again = yaml.safe_load((tmp_path / "run" / "recipe.yaml").read_text())
+    assert again["training"]["epochs"] == 1
+    assert "data" not in model.config.model_dump()
+
+
+def test_a_run_can_be_repeated_from_its_recipe(trained, command, tmp_path):
+    outcome = command("train", "run/recipe.yaml", "out=again")
+    assert outcome.code == 0
+    one, other = (load_file(tmp_path / name / "last.safetensors") for name in ("run", "again"))
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_init_shows_what_became_of_the_tensors(trained, train):
+    outcome = train("out=fine", f"init={trained}")
+    assert outcome.code == 0
+    assert "init: " in outcome.err
+    assert "backbone.slow.res2" in outcome.err
+    labels = "class_map={run: sit}"
+    assert "from sit" in train("out=mapped", f"init={trained}", labels).err
+
+
+def test_test_writes_its_number_and_what_it_rests_on(trained, test, data, tmp_path):
+    outcome = test(trained, "out=run")
+    assert outcome.code == 0
+    folder = tmp_path / "run" / "test"
+    names = ["detections.csv", "report.json", "report.html", "fingerprint.json"]
+    assert outcome.paths[-4:] == names
+    assert "frame mAP" in outcome.out
+    report = json.loads((folder / "report.json").read_text())
+    again = ava_tools.evaluate(data / "test.csv", folder / "detections.csv", labels=data / "labels.csv")
+    assert report["mean_ap"] == pytest.approx(again.mean_ap, abs=1e-12)
+    assert len(pd.read_csv(folder / "detections.csv", header=None)) == 5 * 2 * 4
+    print_ = json.loads((folder / "fingerprint.json").read_text())
+    assert print_["mean_ap"] == report["mean_ap"]
+    assert print_["films"]["read"] == 1
+    assert print_["key_frames"] == {"annotated": 5, "scored": 5}
+    assert set(print_["truth"]) == {"test.csv"}
+    assert test(trained, "out=run").paths[-1] == "fingerprint.json"
+    assert (tmp_path / "run" / "test-2" / "detections.csv").exists()
+
+
+def test_rows_are_those_of_predict(trained, test, command, data, tmp_path):
+    """The same film with the same boxes through the other command."""
+    test(trained, "out=run")
+    truth = ava_tools.read_truth(data / "test.csv")
+    boxes = truth[["video", "timestamp", "x1", "y1", "x2", "y2"]].assign(label="", score=1.0)
+    boxes.to_csv(tmp_path / "boxes.csv", header=False, index=False)
+    film = data / "films" / "d.mp4"
+    done = command("predict", film, "--model", trained, "--boxes", "boxes.csv", "--min-score", "0", "--save", "csv")
+    assert done.code == 0
+    key = ["video", "timestamp", "x1", "y1", "x2", "y2", "action_id"]
+    one, other = (
+        ava_tools.read_detections(path).set_index(key)["score"].sort_index()
+        for path in (tmp_path / "run" / "test" / "detections.csv", tmp_path / "predictions" / "d.csv")
+    )
+    assert one.index.equals(other.index)
+    np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_predicted_boxes(trained, test, data, tmp_path):
+    folder = tmp_path / "with boxes"
+    folder.mkdir()
+    manifest = yaml.safe_load((data / "dataset.yaml").read_text())
+    split = {"truth": str(data / "test.csv"), "boxes": "boxes.csv"}
+    manifest |= {"films": str(data / "films"), "labels": str(data / "labels.csv"), "splits": {"test": split}}
+    (folder / "dataset.yaml").write_text(yaml.safe_dump(manifest))
+    (folder / "boxes.csv").write_text("d,1,0.1,0.2,0.5,0.9,,0.9\nd,1.5,0.1,0.2,0.5,0.9,,0.3\nd,2,0,0,1,1,,0.8\n")
+    outcome = test(trained, f"data={folder}", "out=run", "persons.min_score=0.5")
+    assert outcome.code == 0
+    rows = ava_tools.read_detections(tmp_path / "run" / "test" / "detections.csv")
+    assert rows["timestamp"].unique().tolist() == [1, 2]
+    assert "persons are where the truth has them" not in outcome.err
+    assert test(trained, f"data={folder}", "out=run", "persons.source=truth").code == 0
+    rows = ava_tools.read_detections(tmp_path / "run" / "test-2" / "detections.csv")
+    assert rows["timestamp"].nunique() == 5
+
+
+def test_two_processes_score_each_key_frame_once(trained, test, recipe_file, data, tmp_path):
+    test(trained, "out=one")
+    arguments = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "slowfast_det", "test", recipe_file]
+    arguments += [f"data={data}", f"out={tmp_path / 'two'}", "--model", trained]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, *map(str, arguments)], env=environment, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout.count(b"frame mAP") == 1
+    one, two = (pd.read_csv(tmp_path / name / "test" / "detections.csv", header=None) for name in ("one", "two"))
+    pd.testing.assert_frame_equal(one.drop(columns=7), two.drop(columns=7))
+    np.testing.assert_allclose(one[7], two[7], atol=1e-5)
+
+
+def test_a_missing_head_is_an_error(trained, test, tmp_path):
+    weights = load_file(trained)
+    with safe_open(trained, "pt") as file:
+        metadata = file.metadata()
+    headless = {name: value for name, value in weights.items() if not name.startswith("head.")}
+    save_file(headless, tmp_path / "headless.safetensors", metadata)
+    outcome = test(tmp_path / "headless.safetensors")
+    assert outcome.code == 1
+    assert "does not fit its config: lacks head.projection.bias, head.projection.weight" in outcome.err
+
+
+def test_a_broken_film_does_not_stop_the_test(trained, test, data, tmp_path):
+    folder = tmp_path / "broken"
+    (folder / "films").mkdir(parents=True)
+    for name in ("a.mp4", "b.mp4"):
+        (folder / "films" / name).write_bytes((data / "films" / name).read_bytes())
+    (folder / "films" / "x.mp4").write_bytes(b"nothing")
+    lines = [line for line in (data / "train.csv").read_text().splitlines() if line[0] in "ab"]
+    (folder / "test.csv").write_text("\n".join([*lines, "x,1,0,0,1,1,1", "y,1,0,0,1,1,1"]) + "\n")
+    manifest = {"films": "films", "labels": str(data / "labels.csv"), "splits": {"test": {"truth": "test.csv"}}}
+    (folder / "dataset.yaml").write_text(yaml.safe_dump(manifest))
+    outcome = test(trained, f"data={folder}", "out=run")
+    assert outcome.code == 0
+    assert "1 of 4 films are missing: y" in outcome.err
+    assert "1 of 4 films cannot be read" in outcome.err
+    assert "frame mAP" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["data=nowhere"], "nowhere: no such data set; a folder with a dataset.yaml"),
+        (["training.epoch=5"], "training.epoch: Extra inputs are not permitted"),
+        (["training.epochs=many"], r"training.epochs: .*integer.*'many'"),
+        (["epochs"], "'epochs' is no setting; key=value is expected"),
+        (["train_split=val"], "no split 'val'; it has test, train"),
+        (["augmentation.crop=64"], r"crop 64 is larger than the least short_side 32"),
+        (["init=none.pyth"], "none.pyth: cannot be read"),
+        (["device=tpu"], "device 'tpu' cannot be used"),
+        (["augmentation.flip_pairs=[[run, swim]]"], "'swim' is none of the model's 4 actions"),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_sentence(train, settings, message):
+    outcome = train("out=run", *settings)
+    assert outcome.code == 1
+    assert outcome.err.count("error: ") == 1
+    assert re.search(message, outcome.err), outcome.err
+    assert not Path("run").exists()
+
+
+def test_a_recipe_without_data(command, recipe_file):
+    outcome = command("train", recipe_file)
+    assert outcome.code == 1
+    assert "names no data; data=FOLDER is expected" in outcome.err
+
+
+def test_a_model_of_other_actions(test, tiny):
+    outcome = test(tiny)
+    assert outcome.code == 1
+    assert "is of 80 actions, the data set has 4" in outcome.err
+
+
+def test_a_network_setting_of_the_test_changes_the_checkpoints_own(trained, test):
+    assert "does not fit its config" in test(trained, "network.width=16").err
+    assert test(trained, "clip.short_side=48", "out=run").code == 0
+    assert json.loads(Path("run/test/fingerprint.json").read_text())["clip"]["short_side"] == 48
