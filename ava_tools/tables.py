@@ -172,10 +172,12 @@ class KeyframeBoxes:
         boxes: video, timestamp, x1 y1 x2 y2, a row a person; key frames rise within a video, videos and
             persons stand in the order of their first appearance.
         labels: box (number of the row in ``boxes``), action_id; a row an action, each once.
+        weak: how many rows of predicted boxes were left out because of their scores.
     """
 
     boxes: pd.DataFrame
     labels: pd.DataFrame
+    weak: int = 0
 
 
 def merge_boxes(
@@ -203,9 +205,12 @@ def merge_boxes(
         InputError: a file is wrong; it names line, value and what is allowed.
     """
     tables = [_boxes_to_merge(path, may_lack_label=False) for path in truth]
+    weak = 0
     for path in predicted:
         table = _boxes_to_merge(path, may_lack_label=True)
-        tables.append(table[~(table["score"] < min_score)])
+        too_low = table["score"] < min_score
+        weak += int(too_low.sum())
+        tables.append(table[~too_low])
     rows = pd.concat(tables, ignore_index=True)
     identity = rows.groupby([*KEY, TEXT], sort=False).ngroup()
     first = ~identity.duplicated()
@@ -219,7 +224,7 @@ def merge_boxes(
     labels = labels.assign(box=place[labels["box"]]).astype(np.int64).sort_values("box", kind="stable")
     if match_iou is not None:
         labels = _with_matched(boxes, labels, match_iou)
-    return KeyframeBoxes(boxes, labels.reset_index(drop=True))
+    return KeyframeBoxes(boxes, labels.reset_index(drop=True), weak)
 
 
 def _boxes_to_merge(path: str | Path, may_lack_label: bool) -> pd.DataFrame:

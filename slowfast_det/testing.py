@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from ava_tools.atomic import replacing
 from ava_tools.errors import InputError
@@ -59,8 +60,15 @@ class Examination:
     notes: tuple[str, ...]
 
 
-def prepare_examination(recipe: Recipe, data_set: DataSet, split_name: str) -> Examination:
+def prepare_examination(
+    recipe: Recipe, data_set: DataSet, split_name: str, device: torch.device = torch.device("cpu")
+) -> Examination:
     """Read the annotations of a split, find its films, and decide where its persons come from.
+
+    Args:
+        recipe: where they come from.
+        data_set, split_name: what is tested on.
+        device: where a person detector looks for them, if the recipe names one.
 
     Raises:
         InputError: a file is wrong, or there is nothing to look at.
@@ -68,11 +76,11 @@ def prepare_examination(recipe: Recipe, data_set: DataSet, split_name: str) -> E
     split = data_set.split(split_name)
     truth = pd.concat([read_truth(path) for path in split.truth], ignore_index=True)
     truth = data_set.in_time(truth, split)
-    persons, frames, notes = _persons(recipe, data_set, split, truth)
+    persons, frames, notes = _persons(recipe, data_set, split, truth, device)
     library = open_library(data_set.films, frames["video"], data_set.frame_rate)
     kept = frames[frames["video"].isin(library.films)].drop_duplicates(KEY)
     if kept.empty:
-        reasons = "; ".join(library.report) or "no key frame is left"
+        reasons = "; ".join((*library.report, *notes)) or "no key frame is left"
         raise InputError(f"the split {split_name!r} has nothing to be tested on: {reasons}")
     kept = kept.assign(order=pd.factorize(kept["video"])[0]).sort_values(["order", "timestamp"], kind="stable")
     times = (kept["timestamp"] - data_set.time_origin).round(6)
@@ -81,7 +89,7 @@ def prepare_examination(recipe: Recipe, data_set: DataSet, split_name: str) -> E
 
 
 def _persons(
-    recipe: Recipe, data_set: DataSet, split: Split, truth: pd.DataFrame
+    recipe: Recipe, data_set: DataSet, split: Split, truth: pd.DataFrame, device: torch.device
 ) -> tuple[PersonDetector | PrecomputedBoxes, pd.DataFrame, list[str]]:
     """Where persons come from, at which key frames, and what the user should know about that."""
     source, least = recipe.persons.source, recipe.persons.min_score
@@ -90,13 +98,15 @@ def _persons(
         raise InputError("persons.source is boxes, but the split names no boxes in the dataset.yaml")
     if source == "boxes" or (source == "auto" and split.boxes):
         boxes = pd.concat([read_person_boxes(path) for path in split.boxes], ignore_index=True)
-        kept = data_set.counted(boxes[~(boxes["score"] < least)].drop_duplicates([*KEY, *COORDINATES]), split)
-        return PrecomputedBoxes(kept), kept, []
+        weak = boxes["score"] < least
+        kept = data_set.counted(boxes[~weak].drop_duplicates([*KEY, *COORDINATES]), split)
+        note = f"{weak.sum():,} of {len(boxes):,} boxes are below persons.min_score {least:g} and left out"
+        return PrecomputedBoxes(kept), kept, [note] if weak.any() else []
     if source in ("auto", "truth"):
         boxes = annotated[annotated["x1"].notna()].drop_duplicates([*KEY, *COORDINATES]).assign(score=np.nan)
         note = "persons are where the truth has them; detected ones would give less"
         return PrecomputedBoxes(boxes), boxes, [note]
-    return load_person_detector(source, min_score=least), annotated, []
+    return load_person_detector(source, min_score=least).to(device), annotated, []
 
 
 @dataclass(frozen=True)

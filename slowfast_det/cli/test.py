@@ -40,7 +40,7 @@ def test(config: str, *overrides: str, model: str, overwrite: Annotated[bool, Pa
     data_set = required_data(recipe)
     with joined(recipe.device) as world:
         loaded = load_tested_model(model, recipe, data_set.read_labels(), settings).to(world.device)
-        examination = prepare_examination(recipe, data_set, recipe.test_split)
+        examination = prepare_examination(recipe, data_set, recipe.test_split, world.device)
         part = len(world.share(len(examination.moments)))
         with moment_progress(part, shown=world.is_first) as advance:
             tested = run_test(examination, loaded, world, recipe, recipe.precision, advance)

@@ -30,7 +30,7 @@ def train(config: str, *overrides: str) -> None:
     name, settings = of_folder(config, list(overrides))
     recipe = read_recipe(name, settings)
     with joined(recipe.device) as world:
-        preparation = prepare_training(recipe)
+        preparation = prepare_training(recipe, world.device)
         if world.is_first:
             for note in preparation.notes:
                 console.print(f"note: {note}")

@@ -18,10 +18,10 @@ from slowfast_det.checkpoints.model import Model
 from slowfast_det.keyframe import Keyframe
 from slowfast_det.models.network import ActionNetwork
 from slowfast_det.persons.precomputed import PrecomputedBoxes
+from slowfast_det.quickstart.acts import MOTIONS
 from slowfast_det.recipe import Recipe
 from slowfast_det.testing import Examination, evaluate_keyframes, score_moments
 
-MOTIONS = ("walk left", "walk right", "jump", "wave")
 _PERSON = Labels((Action(1, "person"),))
 _DRAWS = 20
 

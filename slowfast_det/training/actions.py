@@ -45,8 +45,12 @@ class Preparation:
     notes: tuple[str, ...]
 
 
-def prepare_training(recipe: Recipe) -> Preparation:
+def prepare_training(recipe: Recipe, device: torch.device = torch.device("cpu")) -> Preparation:
     """Read the data, build the model, load what it starts from.
+
+    Args:
+        recipe: what is trained, on what, and how.
+        device: where a person detector looks for the persons of the test split, if the recipe names one.
 
     Raises:
         InputError: the recipe names no data, a file is wrong, or nothing is left to train on.
@@ -65,7 +69,7 @@ def prepare_training(recipe: Recipe) -> Preparation:
         recipe.training.seed,
         recipe.training.memory * 1e9,
     )
-    evaluation, notes = _evaluation(recipe, data_set, labels)
+    evaluation, notes = _evaluation(recipe, data_set, labels, device)
     return Preparation(ActionTask(model, samples, recipe.training, evaluation), loaded, (*key_frames.notes, *notes))
 
 
@@ -94,7 +98,8 @@ def claim_folder(folder: Path, recipe: Recipe) -> None:
         )
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / RECIPE) as temporary:
-        temporary.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+        content = recipe.model_dump(mode="json", exclude={"resume"})
+        temporary.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
 def required_data(recipe: Recipe) -> DataSet:
@@ -128,12 +133,14 @@ def _one_column(labels: Labels, name: str) -> tuple[int, ...]:
     return columns
 
 
-def _evaluation(recipe: Recipe, data_set: DataSet, labels: Labels) -> tuple[Evaluation, tuple[str, ...]]:
+def _evaluation(
+    recipe: Recipe, data_set: DataSet, labels: Labels, device: torch.device
+) -> tuple[Evaluation, tuple[str, ...]]:
     """How a model is measured while it trains: on the test split, if there is one."""
     if recipe.test_split not in data_set.splits:
         note = f"the data set has no split {recipe.test_split!r}: the model is not tested"
         return lambda model, world: {}, (note,)
-    examination = prepare_examination(recipe, data_set, recipe.test_split)
+    examination = prepare_examination(recipe, data_set, recipe.test_split, device)
 
     def evaluation(model: Model, world: World) -> dict[str, float]:
         tested = run_test(examination, model, world, recipe, recipe.training.precision)

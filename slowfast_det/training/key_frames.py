@@ -85,6 +85,8 @@ def read_key_frames(data_set: DataSet, split_name: str, labels: Labels, persons:
     targets = _targets(merged, labels)
     kept = data_set.counted(merged.boxes, split)
     notes = [*library.report]
+    if merged.weak:
+        notes.append(f"{merged.weak:,} predicted boxes are below persons.min_score {persons.min_score:g} and left out")
     if len(kept) < len(merged.boxes):
         notes.append(f"{len(merged.boxes) - len(kept):,} of {len(merged.boxes):,} persons are at timestamps left out")
     kept = kept[kept["video"].isin(library.films)]

@@ -13,8 +13,7 @@ import ava_tools
 import slowfast_det
 from slowfast_det.checkpoints.model import load_model
 from slowfast_det.quickstart import run as quickstart
-from slowfast_det.quickstart.acts import ACTIONS
-from slowfast_det.quickstart.examination import MOTIONS
+from slowfast_det.quickstart.acts import ACTIONS, MOTIONS
 
 FILES = {
     *("data", "persons", "actions", "report.json", "report.html", "truth.csv", "detections.csv", "labels.csv"),
