@@ -16,7 +16,7 @@ from ava_tools.errors import InputError
 class Settings(BaseModel):
     """A section of settings: no key but the named ones, and no change afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 S = TypeVar("S", bound=Settings)

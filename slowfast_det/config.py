@@ -100,9 +100,11 @@ class Config(Settings):
     """A model: network, clips, labels."""
 
     network: NetworkConfig
+    """What the network is made of."""
     clip: ClipConfig
+    """Which frames the network looks at, and how they are prepared."""
     labels: Literal["ava", "numbered"] = "numbered"
-    """``ava``: AVA's 80 actions; ``numbered``: no names are known."""
+    """ava: AVA's 80 actions; numbered: no names are known."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

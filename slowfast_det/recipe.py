@@ -26,8 +26,8 @@ class PersonsConfig(Settings):
     """Which boxes are persons."""
 
     source: Text = "auto"
-    """Where persons come from in tests: ``truth``, ``boxes`` (those of the split), a person detector by name or
-    by weights file; ``auto``: boxes if the split has them, else truth. Training takes both truth and boxes."""
+    """Where persons come from in tests: truth, boxes (those of the split), a person detector by name or by
+    weights file; auto: boxes if the split has them, else truth. Training takes both truth and boxes."""
     min_score: float = Field(0.8, ge=0, le=1)
     """Least score of a predicted box, in training and in testing."""
     match_iou: float | None = Field(None, gt=0, le=1)
@@ -108,11 +108,13 @@ class TrainingConfig(Settings):
     """The optimisation."""
 
     epochs: int = Field(20, ge=1)
+    """Passes over the training samples."""
     batch: int = Field(64, ge=1)
     """Clips a step, over all processes."""
     accumulate: int = Field(1, ge=1)
     """Pieces in which a process computes its share of a step, to save memory."""
     schedule: ScheduleConfig = ScheduleConfig()
+    """The learning rate over the epochs."""
     optimiser: Literal["sgd", "adamw"] = "sgd"
     """AdamW learns small networks from scratch much faster; the published ones were made with SGD."""
     momentum: float = Field(0.9, ge=0, lt=1)
@@ -124,7 +126,9 @@ class TrainingConfig(Settings):
     norm_weight_decay: float = Field(0.0, ge=0)
     """Of batch norms' gains and biases."""
     loss: LossConfig = LossConfig()
+    """What is minimised."""
     precision: Precision = "fp32"
+    """Arithmetic of the network: fp32, bf16, fp16, or auto: bf16 on a GPU that has it, else fp32."""
     clip_gradient: float | None = Field(None, gt=0)
     """Largest length of the whole gradient."""
     ema: float | None = Field(None, gt=0, lt=1)
@@ -134,6 +138,7 @@ class TrainingConfig(Settings):
     freeze_norm: bool = False
     """Batch norms keep their statistics."""
     seed: int = Field(0, ge=0)
+    """Decides fresh weights, the order of samples and how they are varied."""
     workers: int | None = Field(None, ge=0)
     """Processes that read films; none: as many as there are processor cores to spare."""
     memory: float = Field(0.0, ge=0)
@@ -158,7 +163,9 @@ class Recipe(Config):
     data: Text | None = None
     """Folder with a dataset.yaml, or such a file."""
     train_split: str = "train"
+    """Part of the data that is trained on."""
     test_split: str = "test"
+    """Part of the data that is tested on."""
     init: Text | None = None
     """Checkpoint to start from, of any supported layout; its head is left out if the actions differ."""
     class_map: Literal["names"] | dict[Text, Text] | None = None
@@ -168,13 +175,17 @@ class Recipe(Config):
     resume: bool = False
     """Continue the run in ``out``."""
     device: str = "auto"
+    """auto (a GPU if there is one), cpu, cuda, cuda:1, ..."""
     precision: Precision = "auto"
     """Arithmetic of the network in tests: auto is fp32 on a CPU, bf16 on a GPU that has it."""
     protocol: Literal["activitynet", "pyslowfast", "mmaction2"] = "activitynet"
     """Whose way of counting the mean AP."""
     persons: PersonsConfig = PersonsConfig()
+    """Which boxes are persons."""
     augmentation: AugmentationConfig = AugmentationConfig()
+    """How clips are varied in training."""
     training: TrainingConfig = TrainingConfig()
+    """The optimisation."""
 
     def of_model(self) -> Config:
         """The part that a checkpoint carries."""

@@ -9,6 +9,7 @@ from golden import FIXTURES
 from ava_tools import InputError
 from slowfast_det.checkpoints.model import build_network, load_config
 from slowfast_det.config import config_names, parse_config
+from slowfast_det.recipe import read_recipe
 
 PARAMETERS = {"slowfast_r50_8x8": 33_828_888, "slow_r50_4x16": 31_798_416}  # PySlowFast's own count
 
@@ -101,3 +102,19 @@ def test_wrong_files_are_named(tmp_path, text, message):
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(InputError, match=r"slowfast_r50: no such config.*slowfast_r50_8x8"):
         load_config("slowfast_r50")
+
+
+@pytest.mark.parametrize("name", config_names())
+def test_a_printed_recipe_is_read_back(name, command, tmp_path):
+    printed = command("config", name, "training.epochs=3")
+    assert printed.code == 0
+    (tmp_path / "again.yaml").write_text(printed.out)
+    assert read_recipe(tmp_path / "again.yaml") == read_recipe(name, ["training.epochs=3"])
+    lines = printed.out.splitlines()
+    assert all(
+        lines[n - 1].lstrip().startswith("#") for n, line in enumerate(lines) if not line.lstrip().startswith("#")
+    )
+
+
+def test_the_packaged_recipes_are_listed(command):
+    assert command("config").out.split() == config_names()
