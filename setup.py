@@ -29,6 +29,7 @@ setup(
         "av>=17,<20",  # films
         "pydantic>=2.7,<3",
         "PyYAML>=6",
+        "filelock>=3.13",  # one training a folder; torch brings it along
         "cyclopts>=5,<6",  # command line
         "rich>=13",
         "opencv-python-headless>=4.9,<5",  # supervision expects parts that the 5 wheel lacks

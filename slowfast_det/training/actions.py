@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 import yaml
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from ava_tools.atomic import replacing
@@ -80,14 +83,34 @@ def run_training(recipe: Recipe, preparation: Preparation, world: World) -> Outc
         InputError: the folder holds another training, or the training cannot go on; see `train`.
     """
     folder = Path(recipe.out)
-    if world.is_first:
-        claim_folder(folder, recipe)
-    world.wait()
-    return train(preparation.task, recipe.training, world, folder, recipe.resume)
+    with owned(folder) if world.is_first else nullcontext():
+        if world.is_first:
+            claim_folder(folder, recipe)
+        world.wait()
+        return train(preparation.task, recipe.training, world, folder, recipe.resume)
+
+
+@contextmanager
+def owned(folder: Path) -> Iterator[None]:
+    """Keep other processes from training in the same folder; the lock ends with the process, however that ends.
+
+    Raises:
+        InputError: one is at it, or the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(f"{folder}: another process is training there; out=... names another folder") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def claim_folder(folder: Path, recipe: Recipe) -> None:
-    """Make the folder of a training, and write down its recipe.
+    """Write down the recipe of a training in its folder.
 
     Raises:
         InputError: it holds a training already, and this one is not to go on with it.
@@ -96,7 +119,6 @@ def claim_folder(folder: Path, recipe: Recipe) -> None:
         raise InputError(
             f"{folder}: holds a training already; resume=true goes on with it, out=... names another folder"
         )
-    folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / RECIPE) as temporary:
         content = recipe.model_dump(mode="json", exclude={"resume"})
         temporary.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")

@@ -122,7 +122,7 @@ class _Run(Generic[B]):
         path = self.folder / STATE
         if not path.is_file():
             raise InputError(f"{path}: no such state; resume=true needs the folder of a training that has begun")
-        self.progress, generators = load_state(path, self.trained)
+        self.progress, generators = load_state(path, self.trained, self.plan)
         if self.progress.step > self.plan.steps:
             raise InputError(f"{path}: has done {self.progress.step:,} steps, the recipe has {self.plan.steps:,}")
         if len(generators) == self.world.size:
@@ -255,7 +255,7 @@ class _Run(Generic[B]):
         """Write the state, and the checkpoint that belongs to it."""
         generators = self.world.gather(generator_state(self.world.device))
         if self.world.is_first:
-            save_state(self.folder / STATE, self.trained, self.progress, generators)
+            save_state(self.folder / STATE, self.trained, self.progress, self.plan, generators)
             if checkpoint:
                 self.task.save(self.trained.result, self.folder / LAST)
         self.world.wait()

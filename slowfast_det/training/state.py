@@ -12,9 +12,11 @@ from torch import Tensor, nn, optim
 
 from ava_tools.atomic import replacing
 from ava_tools.errors import InputError
+from slowfast_det.training.batches import Plan
 from slowfast_det.weights.files import open_weights
 
 _FORM = "slowfast_det training state 1"
+_FIXED = ("samples", "batch", "seed")  # what a plan must not change on the way; epochs may be added
 
 
 @dataclass
@@ -55,18 +57,22 @@ class Trained:
         return averaged
 
 
-def save_state(path: Path, trained: Trained, progress: Progress, generators: Sequence[Mapping[str, Tensor]]) -> None:
+def save_state(
+    path: Path, trained: Trained, progress: Progress, plan: Plan, generators: Sequence[Mapping[str, Tensor]]
+) -> None:
     """Write the state; it appears under its name only when it is complete.
 
     Args:
         path: the file.
         trained, progress: what to remember.
+        plan: the order of samples, which must be the same when the training goes on.
         generators: state of each process's random number generators, see `generator_state`.
     """
     content = {
         "form": _FORM,
         "step": progress.step,
         "best": progress.best,
+        "plan": {name: getattr(plan, name) for name in _FIXED},
         "network": trained.network.state_dict(),
         "average": None if trained.average is None else trained.average.state_dict(),
         "optimiser": trained.optimiser.state_dict(),
@@ -77,15 +83,22 @@ def save_state(path: Path, trained: Trained, progress: Progress, generators: Seq
         torch.save(content, temporary)
 
 
-def load_state(path: Path, trained: Trained) -> tuple[Progress, list[dict[str, Tensor]]]:
+def load_state(path: Path, trained: Trained, plan: Plan) -> tuple[Progress, list[dict[str, Tensor]]]:
     """Bring everything back to where `save_state` saw it.
 
     Raises:
-        InputError: the file is none of ours, or of another network.
+        InputError: the file is none of ours, or of another network or order of samples.
     """
     content = open_weights(path).content
     if not isinstance(content, Mapping) or content.get("form") != _FORM:
         raise InputError(f"{path}: is no state of a training; the state.pt of an earlier run is expected")
+    changed = [
+        f"{name} was {content['plan'].get(name)} and is {getattr(plan, name)}"
+        for name in _FIXED
+        if content["plan"].get(name) != getattr(plan, name)
+    ]
+    if changed:
+        raise InputError(f"{path}: {', '.join(changed)}; a training goes on only with what it began with")
     average: Any = content["average"]
     if (average is None) != (trained.average is None):
         raise InputError(f"{path}: {'keeps no' if average is None else 'keeps an'} average (ema); the recipe differs")

@@ -80,6 +80,49 @@ def test_a_run_is_not_replaced_unasked(run):
         run("resume=true", out="other")
 
 
+def test_two_trainings_in_one_folder(run, read_recipe_of):
+    from slowfast_det.training.actions import owned
+
+    recipe = read_recipe_of()
+    with owned(Path(recipe.out)), pytest.raises(InputError, match="another process is training there"):
+        run()
+    assert len(run()[1].figures) == 1
+
+
+def test_resuming_with_another_order_of_samples(run):
+    run("training.epochs=1")
+    with pytest.raises(InputError, match="batch was 4 and is 3, seed was 0 and is 5; a training goes on only"):
+        run("training.batch=3", "training.seed=5", "resume=true")
+
+
+def test_more_epochs_go_on(run, steps_of):
+    run("training.epochs=1", "training.schedule.warmup_epochs=0")
+    more, _ = run("training.epochs=2", "training.schedule.warmup_epochs=0", "resume=true")
+    whole, _ = run("training.epochs=2", "training.schedule.warmup_epochs=0", out="whole")
+    assert steps_of(more) == steps_of(whole)
+
+
+def test_tensorboard_where_it_is_installed(run, monkeypatch):
+    told = []
+
+    class Writer:
+        def __init__(self, folder, purge_step):
+            told.append((Path(folder).name, purge_step))
+
+        def add_scalar(self, name, value, step):
+            told.append((name, step))
+
+        def close(self):
+            told.append("closed")
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", type(sys)("fake"))
+    sys.modules["torch.utils.tensorboard"].SummaryWriter = Writer
+    run("training.epochs=1")
+    assert told[0] == ("tensorboard", 0)
+    assert {("step/loss", 0), ("step/lr", 2), ("test/mean_ap", 2)} <= set(told)
+    assert told[-1] == "closed"
+
+
 def test_resuming_with_another_network(run):
     run("training.epochs=1")
     with pytest.raises(InputError, match="does not fit the recipe's network"):
@@ -165,7 +208,7 @@ def test_other_ways_to_train(run, steps_of, settings):
     assert len(losses) == 12 * 3
     assert np.mean(losses[-9:]) < 0.95 * np.mean(losses[:3])
     assert set(outcome.figures) == {"mean_ap"}
-    assert sorted(path.name for path in folder.iterdir() if path.is_file()) == [
+    assert sorted(path.name for path in folder.glob("[!.]*") if path.is_file()) == [
         "best.safetensors",
         "last.safetensors",
         "log.jsonl",
