@@ -235,8 +235,9 @@ def _boxes_to_merge(path: str | Path, may_lack_label: bool) -> pd.DataFrame:
         _check_boxes(table, str(path))
         written = table[COORDINATES].astype(str).agg(",".join, axis=1) if len(table) else ""
         return _with_rounded_time(table, str(path)).assign(**{TEXT: written})
-    columns = [*KEY, *COORDINATES, "action_id", "score"]
+    last = "score" if may_lack_label else "person"
     optional, frame_rows = (2, False) if may_lack_label else (1, True)
+    columns = [*KEY, *COORDINATES, "action_id", last]
     table = read_rows(
         data, str(path), RowFormat(columns, optional=optional, frame_rows=frame_rows, text_of=COORDINATES)
     )

@@ -19,6 +19,10 @@ from slowfast_det.recipe import Precision
 _TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
+class BrokenModelError(InputError):
+    """A model whose scores are no numbers, whatever it looks at."""
+
+
 def score_persons(
     model: Model, clips: Sequence[Sequence[Image]], boxes: Sequence[Boxes], precision: Precision = "fp32"
 ) -> list[NDArray[np.float64]]:
@@ -48,7 +52,9 @@ def score_persons(
         )
         logits = model.network(pixels, box_tensor([boxes[number] for number in peopled], model.device))
         if not bool(logits.isfinite().all()):
-            raise InputError(f"{model.name}: its scores are no finite numbers (damaged weights, or fp16 too narrow)")
+            raise BrokenModelError(
+                f"{model.name}: its scores are no finite numbers (damaged weights, or fp16 too narrow)"
+            )
         probabilities = logits.double().sigmoid().cpu().numpy()  # [K, N]
     ends = np.cumsum([len(boxes[number]) for number in peopled])
     for number, part in zip(peopled, np.split(probabilities, ends[:-1]), strict=True):

@@ -27,6 +27,7 @@ from slowfast_det.persons.torchvision_rcnn import load_person_detector
 from slowfast_det.pipeline import ActionDetector
 from slowfast_det.recipe import Precision, Recipe
 from slowfast_det.result_files import CsvFile
+from slowfast_det.scoring import BrokenModelError
 from slowfast_det.span import Span
 
 
@@ -207,6 +208,8 @@ def score_moments(
                 for keyframe in run:
                     keyframes.append(keyframe)
                     advance(keyframe)
+        except BrokenModelError:
+            raise
         except (InputError, OSError) as problem:
             problems.append(str(problem))
     return keyframes, problems

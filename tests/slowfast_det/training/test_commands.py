@@ -152,6 +152,17 @@ def test_a_missing_head_is_an_error(trained, test, tmp_path):
     assert "does not fit its config: lacks head.projection.bias, head.projection.weight" in outcome.err
 
 
+def test_weights_that_are_no_numbers_end_the_test(trained, test, tmp_path):
+    weights = load_file(trained)
+    weights["head.projection.bias"][0] = float("nan")
+    with safe_open(trained, "pt") as file:
+        save_file(weights, tmp_path / "nan.safetensors", file.metadata())
+    outcome = test(tmp_path / "nan.safetensors", "out=run")
+    assert outcome.code == 1
+    assert "nan.safetensors: its scores are no finite numbers" in outcome.err
+    assert not Path("run").exists()
+
+
 def test_a_broken_film_does_not_stop_the_test(trained, test, data, tmp_path):
     folder = tmp_path / "broken"
     (folder / "films").mkdir(parents=True)
