@@ -160,7 +160,7 @@ def test_weights_that_are_no_numbers_end_the_test(trained, test, tmp_path):
     outcome = test(tmp_path / "nan.safetensors", "out=run")
     assert outcome.code == 1
     assert "nan.safetensors: its scores are no finite numbers" in outcome.err
-    assert not Path("run").exists()
+    assert not Path("run/test").exists()
 
 
 def test_a_broken_film_does_not_stop_the_test(trained, test, data, tmp_path):
