@@ -131,7 +131,7 @@ def _line_by_line(text: str, name: str, row_format: RowFormat) -> pd.DataFrame:
         raise InputError(f"{name}, line {reader.line_num}: is no csv ({problem})") from None
     table = pd.DataFrame(rows, columns=list(columns), index=pd.Index(lines, name="line", dtype=int), dtype=str)
     first, *numbers = columns
-    written = table[list(row_format.text_of)].agg(",".join, axis=1) if row_format.text_of else None
+    written = [",".join(row) for row in table[list(row_format.text_of)].to_numpy()] if row_format.text_of else None
     if (table[first] == "").any():
         raise InputError(f"{name}, line {(table[first] == '').idxmax()}: {first} is empty; the film's name is expected")
     whole = np.asarray((table[numbers[1:]] != "").any(axis=1)) | (not row_format.frame_rows)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from ava_tools.errors import InputError
 from ava_tools.label_files import read_labels
@@ -35,7 +35,7 @@ class Split(Settings):
     """Predicted person boxes, AVA's csv or a proposals pickle; none: persons are where the truth has them."""
     excluded: Path | None = None
     """AVA's csv of key frames that do not count."""
-    every: float | None = Field(None, gt=0)
+    every: float | None = Field(None, ge=0.001, le=1e6)
     """Only timestamps that are multiples of so many seconds count; PySlowFast validates on every 4th."""
 
 
@@ -50,12 +50,18 @@ class DataSet(Settings):
     """Timestamp of a film's start in the annotations: 900 for AVA's films, cut at 900 seconds."""
     frame_rate: float = Field(30.0, gt=0, le=1000)
     """Images a second of folders of frames."""
-    start: float | None = None
+    start: float | None = Field(None, allow_inf_nan=False)
     """First timestamp that counts; AVA: 902."""
-    end: float | None = None
+    end: float | None = Field(None, allow_inf_nan=False)
     """Last timestamp that counts; AVA: 1798."""
     splits: dict[str, Split] = Field(min_length=1)
     """Parts of the data set by name: train, test, ..."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.start is not None and self.end is not None and self.start > self.end:
+            raise ValueError(f"start {self.start:g} is after end {self.end:g}")
+        return self
 
     def split(self, name: str) -> Split:
         """A part by its name.

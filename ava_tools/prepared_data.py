@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import count
 from pathlib import Path
 
 import yaml
@@ -13,7 +14,7 @@ from ava_tools.atomic import replacing
 from ava_tools.errors import InputError
 from ava_tools.manifest import MANIFEST, DataSet
 from ava_tools.media.library import open_library
-from ava_tools.tables import read_truth
+from ava_tools.tables import read_person_boxes, read_truth
 
 _BEFORE, _AFTER = 2.0, 3.0  # seconds kept around the annotated range: no clip of a detector is longer
 
@@ -24,6 +25,7 @@ class PreparedData:
 
     Attributes:
         jobs: films, and the files that they become.
+        folders: folders of frames, which are copied as they are.
         start, end: seconds of the films that are kept; None: to their end.
         problems: one sentence each for the films that are missing and that cannot be read.
     """
@@ -34,24 +36,55 @@ class PreparedData:
     start: float
     end: float | None
     problems: tuple[str, ...]
+    folders: tuple[Path, ...] = ()
+
+    @cached_property
+    def copies(self) -> dict[Path, str]:
+        """Name of the copy of each annotation file; a name that is taken is counted on."""
+        data_set = self.data_set
+        files = [] if data_set.labels is None else [data_set.labels]
+        for split in data_set.splits.values():
+            files += [*split.truth, *split.boxes, *([] if split.excluded is None else [split.excluded])]
+        copies: dict[Path, str] = {}
+        for file in dict.fromkeys(files):
+            taken = {*copies.values(), MANIFEST}
+            names = (file.name if not number else f"{file.stem}-{number}{file.suffix}" for number in count())
+            copies[file] = next(name for name in names if name not in taken)
+        return copies
+
+    def check_copies(self, overwrite: bool) -> None:
+        """See that no file of somebody else would be replaced.
+
+        Raises:
+            InputError: one would.
+        """
+        for file, name in self.copies.items():
+            target = self.folder / name
+            if target.exists() and not overwrite and target.read_bytes() != file.read_bytes():
+                raise InputError(f"{target}: exists and is not {file}; --overwrite replaces it")
 
     def write_manifest(self) -> Path:
         """Copy the annotation files, and write a manifest with the timestamp at which the films now begin."""
-        data_set = self.data_set
-        copies: dict[Path, str] = {}
+        data_set, copies = self.data_set, self.copies
+        for file, name in copies.items():
+            with replacing(self.folder / name) as temporary:
+                shutil.copyfile(file, temporary)
+        for source in self.folders:
+            shutil.copytree(source, self.folder / "films" / source.name, dirs_exist_ok=True)
         splits = {
             name: {
-                "truth": self._copied(split.truth, copies),
-                "boxes": self._copied(split.boxes, copies),
-                "excluded": None if split.excluded is None else self._copied([split.excluded], copies)[0],
+                "truth": [copies[path] for path in split.truth],
+                "boxes": [copies[path] for path in split.boxes],
+                "excluded": None if split.excluded is None else copies[split.excluded],
                 "every": split.every,
             }
             for name, split in data_set.splits.items()
         }
         content = {
             "films": "films",
-            "labels": None if data_set.labels is None else self._copied([data_set.labels], copies)[0],
+            "labels": None if data_set.labels is None else copies[data_set.labels],
             "time_origin": data_set.time_origin + self.start,
+            "frame_rate": data_set.frame_rate,
             "start": data_set.start,
             "end": data_set.end,
             "splits": splits,
@@ -60,16 +93,6 @@ class PreparedData:
         with replacing(path) as temporary:
             temporary.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
         return path
-
-    def _copied(self, files: Iterable[Path], copies: dict[Path, str]) -> list[str]:
-        """Names of the copies, each file once; a name that is taken is counted on."""
-        for file in files:
-            if file not in copies:
-                taken = set(copies.values()) | {MANIFEST}
-                names = (file.name if not count else f"{file.stem}-{count}{file.suffix}" for count in range(1000))
-                copies[file] = next(name for name in names if name not in taken)
-                shutil.copyfile(file, self.folder / copies[file])
-        return [copies[file] for file in files]
 
 
 def plan_prepared_data(data_set: DataSet, folder: Path, start: float | None, end: float | None) -> PreparedData:
@@ -88,13 +111,19 @@ def plan_prepared_data(data_set: DataSet, folder: Path, start: float | None, end
         start = 0.0 if data_set.start is None else max(0.0, data_set.start - origin - _BEFORE)
     if end is None and data_set.end is not None:
         end = data_set.end - origin + _AFTER
-    names = [name for split in data_set.splits.values() for path in split.truth for name in read_truth(path)["video"]]
+    names: dict[str, None] = {}
+    for split in data_set.splits.values():
+        for table in (*map(read_truth, split.truth), *map(read_person_boxes, split.boxes)):
+            names |= dict.fromkeys(table["video"])
     library = open_library(data_set.films, names, data_set.frame_rate)
     if not library.films:
         raise InputError("; ".join(library.report) or f"{data_set.films}: the annotations name no film")
+    folders = tuple(info.path for info in library.films.values() if info.path.is_dir())
+    if folders and start:
+        raise InputError(f"{folders[0]}: is a folder of frames, of which no first {start:g} s can be cut off")
     jobs = []
     for name, info in library.films.items():
-        if info.path.is_dir():
-            raise InputError(f"{info.path}: is a folder of frames, which needs no preparing")
+        if info.path in folders:
+            continue
         jobs.append((info.path, folder / "films" / f"{Path(name).stem if name == info.path.name else name}.mp4"))
-    return PreparedData(data_set, folder, tuple(jobs), start, end, library.report)
+    return PreparedData(data_set, folder, tuple(jobs), start, end, library.report, folders)

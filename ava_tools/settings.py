@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,10 +35,28 @@ def parse_settings(kind: type[S], content: Any, name: str) -> S:
         findings = []
         for error in problem.errors():
             where = ".".join(str(part) for part in error["loc"])
+            if error["type"] == "extra_forbidden":
+                findings.append(f"{where} is no setting{_meant(kind, error['loc'])}")
+                continue
             found = error["input"]
             shown = f" (found {reprlib.repr(found)})" if isinstance(found, str | int | float) else ""
             findings.append(f"{where}: {error['msg']}{shown}" if where else error["msg"])
         raise InputError(f"{name}: {'; '.join(findings)}") from None
+
+
+def _meant(kind: type[Settings], place: tuple[int | str, ...]) -> str:
+    """The settings that may have been meant by an unknown one, by their names."""
+    section: Any = kind
+    for part in place[:-1]:
+        field = (
+            section.model_fields.get(str(part)) if isinstance(section, type) and issubclass(section, Settings) else None
+        )
+        section = None if field is None else field.annotation
+    if not (isinstance(section, type) and issubclass(section, Settings)):
+        return ""
+    names = list(section.model_fields)
+    close = get_close_matches(str(place[-1]), names, n=2)
+    return f"; did you mean {' or '.join(close)}?" if close else f"; {', '.join(names)} are"
 
 
 def read_yaml(text: str, name: str) -> dict[str, Any]:

@@ -22,16 +22,21 @@ _LIBRARIES = ("slowfast-det", "torch", "torchvision", "numpy", "av", "opencv-pyt
 
 def save_fingerprint(path: Path, examination: Examination, tested: Tested, model: Model, recipe: Recipe) -> None:
     """Write weights, annotations, films and protocol of a test as json, files and weights by their SHA-256."""
-    split = examination.split
+    data_set, split = examination.data_set, examination.split
     content: dict[str, Any] = {
         "protocol": recipe.protocol,
         "mean_ap": tested.report.mean_ap,
         "weights": {"name": model.name, "sha256": _of_tensors(model.network.state_dict())},
-        "clip": model.clip.model_dump(mode="json"),
+        "model": model.config.model_dump(mode="json"),
+        "precision": recipe.precision,
+        "device": model.device.type,
         "persons": recipe.persons.model_dump(mode="json"),
+        "detector": _of_files([Path(recipe.persons.source)]) if Path(recipe.persons.source).is_file() else [],
         "truth": _of_files(split.truth),
         "boxes": _of_files(split.boxes),
-        "excluded": None if split.excluded is None else _of_files([split.excluded]),
+        "excluded": _of_files([] if split.excluded is None else [split.excluded]),
+        "time": data_set.model_dump(mode="json", include={"time_origin", "frame_rate", "start", "end"})
+        | {"every": split.every},
         "labels": {str(action.id): [action.name, action.scored] for action in model.labels},
         "key_frames": {"annotated": len(examination.moments), "scored": len(tested.keyframes)},
         "person_boxes": sum(len(keyframe.boxes) for keyframe in tested.keyframes),
@@ -47,8 +52,8 @@ def save_fingerprint(path: Path, examination: Examination, tested: Tested, model
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def _of_files(paths: Iterable[Path]) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+def _of_files(paths: Iterable[Path]) -> list[dict[str, str]]:
+    return [{"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in paths]
 
 
 def _of_tensors(state: dict[str, Tensor]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -20,6 +21,9 @@ def _as_text(value: Any) -> Any:
 
 
 Text = Annotated[str, BeforeValidator(_as_text)]
+
+
+log = logging.getLogger(__name__)
 
 
 class PersonsConfig(Settings):
@@ -192,14 +196,17 @@ class Recipe(Config):
         return Config.model_validate({key: getattr(self, key) for key in Config.model_fields})
 
 
-def read_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+def read_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """A recipe by packaged name or by path (ours, or a yaml of PySlowFast), with ``key=value`` texts over it.
 
     Raises:
         InputError: no such file, or one that is wrong; each wrong key is named.
     """
-    path = find_config(str(name))
+    path = find_config(str(recipe))
     content = read_yaml(read_text(path), str(path))
     if is_pyslowfast_config(content):
+        if ignored := [section for section in ("SOLVER", "TRAIN", "AVA") if section in content]:
+            log.warning("%s: its sections %s are not read; ours say how to train", path, ", ".join(ignored))
         content = read_config(content, str(path)).model_dump()
-    return parse_settings(Recipe, overridden(content, overrides), str(path))
+    name = f"{path} with {' '.join(overrides)}" if overrides else str(path)
+    return parse_settings(Recipe, overridden(content, overrides), name)

@@ -81,7 +81,7 @@ def prepare_examination(
     library = open_library(data_set.films, frames["video"], data_set.frame_rate)
     kept = frames[frames["video"].isin(library.films)].drop_duplicates(KEY)
     if kept.empty:
-        reasons = "; ".join((*library.report, *notes)) or "no key frame is left"
+        reasons = "; ".join((*library.report, *notes)) if len(truth) else "its annotation files are empty"
         raise InputError(f"the split {split_name!r} has nothing to be tested on: {reasons}")
     kept = kept.assign(order=pd.factorize(kept["video"])[0]).sort_values(["order", "timestamp"], kind="stable")
     times = (kept["timestamp"] - data_set.time_origin).round(6)

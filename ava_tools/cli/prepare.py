@@ -86,17 +86,22 @@ def _prepare_data_set(
     from ava_tools.manifest import read_data_set
     from ava_tools.prepared_data import plan_prepared_data
 
-    folder = out or (source if source.is_dir() else source.parent) / "prepared"
+    home = source if source.is_dir() else source.parent
+    folder = out or home / "prepared"
     data_set = read_data_set(source)
-    if folder.resolve() == data_set.films.parent.resolve():
+    if folder.resolve() in (home.resolve(), data_set.films.parent.resolve()):
         raise MisuseError(f"{folder}: holds the data set itself; the prepared one needs another folder: --out")
     plan = plan_prepared_data(data_set, folder, start, end)
     for problem in plan.problems:
         console.print(f"warning: {problem}")
+    plan.check_copies(overwrite)
     folder.mkdir(parents=True, exist_ok=True)
     failed = prepare_films(plan.jobs, replace(how, start=plan.start, end=plan.end), workers, overwrite)
+    if failed:
+        console.print(f"error: {folder}: {failed} films failed, so its dataset.yaml is not written")
+        return 1
     print(plan.write_manifest())
-    return 1 if failed else 0
+    return 0
 
 
 def prepare_films(

@@ -74,6 +74,8 @@ def transfer(weights: str | Path, model: Model, class_map: ClassMap = None) -> T
             continue
         elif own[name].shape != value.shape:
             skipped[name] = f"is {list(value.shape)}, the network's is {list(own[name].shape)}"
+        elif own[name].is_floating_point() != value.is_floating_point():
+            skipped[name] = f"holds {value.dtype}, the network's holds {own[name].dtype}"
         else:
             loaded.append(name)
     if not any(name.endswith(".conv.weight") for name in loaded):
@@ -82,13 +84,18 @@ def transfer(weights: str | Path, model: Model, class_map: ClassMap = None) -> T
         )
     taken = {name: state[name] for name in loaded}
     copied = _copy_head(str(weights), state, labels, model, class_map, taken, skipped)
-    fresh = {name: _why_fresh(name, skipped) for name in own if name not in taken}
+
+    def copied_into(name: str) -> bool:
+        return bool(copied) and name.startswith(_HEAD)
+
+    broken = next((name for name, value in taken.items() if not bool(value.isfinite().all())), None)
+    if broken is not None:
+        raise InputError(f"{weights}: {broken} holds numbers that are not finite; the checkpoint is damaged")
+    fresh = {
+        name: skipped.get(name, "the checkpoint lacks it") for name in own if name not in taken or copied_into(name)
+    }
     model.network.load_state_dict({**own, **{name: value.to(own[name].dtype) for name, value in taken.items()}})
-    return Transfer(str(weights), tuple(name for name in taken if name in state), skipped, fresh, copied)
-
-
-def _why_fresh(name: str, skipped: Mapping[str, str]) -> str:
-    return "its shape differs" if name in skipped else "the checkpoint lacks it"
+    return Transfer(str(weights), tuple(name for name in taken if not copied_into(name)), skipped, fresh, copied)
 
 
 def _copy_head(

@@ -13,7 +13,10 @@ app.command("slowfast_det.cli.predict:predict", help="Find the persons of films 
 app.command("slowfast_det.cli.train:train", help="Train an action detector from video.")
 app.command("slowfast_det.cli.test:test", help="Frame mAP of a model on a data set's annotated key frames.")
 app.command("slowfast_det.cli.config:config", help="Print a recipe with every key and what it means.")
-app.command("slowfast_det.cli.quickstart:quickstart", help="See it work in a minute, without weights or downloads.")
+app.command(
+    "slowfast_det.cli.quickstart:quickstart",
+    help="Train and test a whole detector on generated films, in five minutes.",
+)
 
 
 def main() -> None:

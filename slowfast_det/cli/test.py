@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -42,15 +44,30 @@ def test(config: str, *overrides: str, model: str, overwrite: Annotated[bool, Pa
         loaded = load_tested_model(model, recipe, data_set.read_labels(), settings).to(world.device)
         examination = prepare_examination(recipe, data_set, recipe.test_split, world.device)
         part = len(world.share(len(examination.moments)))
-        with moment_progress(part, shown=world.is_first) as advance:
+        with (
+            _claimed(Path(recipe.out) / "test", overwrite, world.is_first) as folder,
+            moment_progress(part, shown=world.is_first) as advance,
+        ):
             tested = run_test(examination, loaded, world, recipe, recipe.precision, advance)
-    if tested is None:
+    if tested is None or folder is None:
         return 0
-    folder = _claim_folder(Path(recipe.out) / "test", overwrite)
     _write(folder, examination, tested, loaded, recipe)
     for problem in tested.problems:
         console.print(f"error: {problem}")
     return 1 if tested.problems else 0
+
+
+@contextmanager
+def _claimed(folder: Path, overwrite: bool, is_first: bool) -> Iterator[Path | None]:
+    """A folder for the results, made before the work begins; it goes again if the work fails."""
+    claimed = _claim_folder(folder, overwrite) if is_first else None
+    try:
+        yield claimed
+    except BaseException:
+        if claimed is not None:
+            with suppress(OSError):  # it holds earlier results
+                claimed.rmdir()
+        raise
 
 
 def _claim_folder(folder: Path, overwrite: bool) -> Path:

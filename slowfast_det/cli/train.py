@@ -52,6 +52,7 @@ def train(config: str, *overrides: str) -> None:
 def of_folder(config: str, overrides: list[str]) -> tuple[str, list[str]]:
     """A data set's folder stands for the default recipe with this data."""
     if Path(config).is_dir():
+        console.print(f"{config}: a data set's folder; the recipe is {DEFAULT}")
         return DEFAULT, [f"data={config}", *overrides]
     return config, overrides
 

@@ -1,1 +1,1 @@
-"""See it work without weights or downloads: a generated film, predicted."""
+"""See it work without weights or downloads: films are generated, a detector is trained on them and tested."""

@@ -13,6 +13,7 @@ from time import perf_counter
 import torch
 
 from ava_tools.atomic import replacing
+from ava_tools.errors import InputError
 from ava_tools.html_report import save_html
 from slowfast_det.checkpoints.model import Model, load_model
 from slowfast_det.distributed import World
@@ -31,6 +32,7 @@ from slowfast_det.training.loop import LAST
 from slowfast_det.training.persons import train_persons
 
 RECIPE = "tiny"
+_MARK = ".quickstart"  # an empty file that tells our folders
 _PERSONS = TrainingConfig(
     epochs=16,
     batch=8,
@@ -72,7 +74,7 @@ def run_quickstart(
     """Generate films, train on them, test on held-out ones, predict one that nobody has seen.
 
     Args:
-        out: folder for everything; it is created. Files of an earlier quickstart are replaced.
+        out: folder for everything: a new or empty one, or that of an earlier quickstart, which is replaced.
         seed: decides films and weights.
         tell: is told what is being done.
         films: how many are generated to train on and to test on.
@@ -80,7 +82,11 @@ def run_quickstart(
 
     Returns:
         What was found; ``report.json`` holds the same.
+
+    Raises:
+        InputError: the folder holds other things.
     """
+    _claim(out)
     clock = _Clock(tell)
     data = out / "data"
     world = World(torch.device("cpu"))
@@ -101,6 +107,15 @@ def run_quickstart(
     return findings
 
 
+def _claim(out: Path) -> None:
+    """Begin with an empty folder, and never empty one that is not ours."""
+    if out.exists() and not (out / _MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out}: holds other things; a new or empty folder is expected")
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    (out / _MARK).touch()
+
+
 def _settings(data: Path, folder: Path, seed: int) -> list[str]:
     """What the recipe cannot know."""
     return [
@@ -119,7 +134,6 @@ def _has_bf16() -> bool:
 
 def _train_persons(recipe: Recipe, world: World, out: Path) -> TorchvisionDetector:
     folder = out / "persons"
-    shutil.rmtree(folder, ignore_errors=True)
     data_set = required_data(recipe)
     key_frames = read_key_frames(data_set, recipe.train_split, data_set.read_labels(), recipe.persons)
     torch.manual_seed(recipe.training.seed)
@@ -131,7 +145,6 @@ def _train_persons(recipe: Recipe, world: World, out: Path) -> TorchvisionDetect
 
 def _train_actions(recipe: Recipe, world: World, out: Path) -> Model:
     folder = Path(recipe.out)
-    shutil.rmtree(folder, ignore_errors=True)
     run_training(recipe, prepare_training(recipe), world)
     shutil.copyfile(folder / LAST, out / "model.safetensors")
     return load_model(out / "model.safetensors")

@@ -58,6 +58,7 @@ def prepare_training(recipe: Recipe, device: torch.device = torch.device("cpu"))
     Raises:
         InputError: the recipe names no data, a file is wrong, or nothing is left to train on.
     """
+    _refuse_broken_arithmetic(recipe, device)
     data_set = required_data(recipe)
     labels = data_set.read_labels()
     key_frames = read_key_frames(data_set, recipe.train_split, labels, recipe.persons)
@@ -76,6 +77,22 @@ def prepare_training(recipe: Recipe, device: torch.device = torch.device("cpu"))
     return Preparation(ActionTask(model, samples, recipe.training, evaluation), loaded, (*key_frames.notes, *notes))
 
 
+def _refuse_broken_arithmetic(recipe: Recipe, device: torch.device) -> None:
+    """On processors torch 2.14 sums garbage into bf16 gradients of convolutions over 3 frames where there are 2.
+
+    (aten::convolution_backward of a 3 x 1 x 1 kernel: sometimes NaN, sometimes any number.)
+
+    Raises:
+        InputError: the recipe asks for that.
+    """
+    slow_frames = recipe.clip.num_frames // (recipe.network.alpha if recipe.network.pathways == "slowfast" else 1)
+    if device.type == "cpu" and recipe.training.precision in ("bf16", "fp16") and slow_frames == 2:
+        raise InputError(
+            f"training.precision is {recipe.training.precision}, in which on a CPU gradients of a slow pathway with 2 "
+            "frames are wrong; fp32 is expected, or more frames"
+        )
+
+
 def run_training(recipe: Recipe, preparation: Preparation, world: World) -> Outcome:
     """Train in the folder ``recipe.out``, which then holds the recipe, the state, the log and the checkpoints.
 
@@ -84,10 +101,20 @@ def run_training(recipe: Recipe, preparation: Preparation, world: World) -> Outc
     """
     folder = Path(recipe.out)
     with owned(folder) if world.is_first else nullcontext():
-        if world.is_first:
-            claim_folder(folder, recipe)
+        if (folder / STATE).exists() and not recipe.resume:
+            raise InputError(
+                f"{folder}: holds a training already; resume=true goes on with it, out=... names another folder"
+            )
+        resume = recipe.resume and (folder / STATE).exists()
+        if recipe.resume and not resume and world.is_first:
+            log.warning("%s does not exist: the training begins anew", folder / STATE)
         world.wait()
-        return train(preparation.task, recipe.training, world, folder, recipe.resume)
+
+        def begin() -> None:
+            if world.is_first:
+                write_recipe(folder / RECIPE, recipe)
+
+        return train(preparation.task, recipe.training, world, folder, resume, begin)
 
 
 @contextmanager
@@ -109,17 +136,9 @@ def owned(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def claim_folder(folder: Path, recipe: Recipe) -> None:
-    """Write down the recipe of a training in its folder.
-
-    Raises:
-        InputError: it holds a training already, and this one is not to go on with it.
-    """
-    if (folder / STATE).exists() and not recipe.resume:
-        raise InputError(
-            f"{folder}: holds a training already; resume=true goes on with it, out=... names another folder"
-        )
-    with replacing(folder / RECIPE) as temporary:
+def write_recipe(path: Path, recipe: Recipe) -> None:
+    """Write down how a model was trained; the file is a recipe itself."""
+    with replacing(path) as temporary:
         content = recipe.model_dump(mode="json", exclude={"resume"})
         temporary.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from multiprocessing import get_all_start_methods, get_context
+from multiprocessing import get_all_start_methods, get_context, parent_process
 from multiprocessing.context import BaseContext
 from typing import TypeVar
 
@@ -125,6 +127,7 @@ class Plan:
         epochs: passes over the samples.
         seed: decides the order.
         aspects: ``[samples]`` width over height; where they differ, batches are of one aspect.
+        identity: what tells these samples from others of the same number.
     """
 
     samples: int
@@ -132,6 +135,7 @@ class Plan:
     epochs: int
     seed: int
     aspects: NDArray[np.float64] | None = None
+    identity: str = ""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -161,7 +165,7 @@ class Plan:
             if step == first_step or not within:
                 order = self.order(epoch)
             for part in np.array_split(order[within], size * pieces)[rank * pieces : (rank + 1) * pieces]:
-                yield [Draw(epoch, int(index)) for index in part]
+                yield [Draw(epoch, int(index), step) for index in part]
 
 
 @dataclass(frozen=True)
@@ -200,7 +204,7 @@ def load_batches(
         multiprocessing_context=_processes() if count else None,
         collate_fn=collate,
         pin_memory=world.device.type == "cuda",
-        worker_init_fn=_one_thread,
+        worker_init_fn=_begin_worker,
         generator=torch.Generator(),  # the loader's own: it must not draw from the one that dropout uses
     )
     return iter(loader)
@@ -218,13 +222,23 @@ def _processes() -> BaseContext:
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")
     context = get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload(["slowfast_det.training.deaf_server", __name__])
     return context
 
 
-def _one_thread(worker: int) -> None:
-    """A worker is one of many: its libraries must not start threads of their own."""
+def _begin_worker(worker: int) -> None:
+    """A worker is one of many: its libraries start no threads, signals are not for it, it ends with its training."""
     import cv2
 
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
+    for number in (signal.SIGINT, signal.SIGTERM):  # torch has set a handler of its own by now
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_training, daemon=True).start()
+
+
+def _end_with_training() -> None:
+    training = parent_process()
+    if training is not None:
+        training.join()
+        os._exit(1)

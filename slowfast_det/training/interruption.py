@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from ava_tools.cli.run import console
+
 
 class Interruption:
     """Whether SIGTERM or SIGINT has come; the second one stops at once."""
@@ -20,6 +22,7 @@ class Interruption:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
+        console.print("stopping after this step; the same signal once more stops at once")
 
 
 @contextmanager

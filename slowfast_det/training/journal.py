@@ -72,7 +72,8 @@ class Journal:
             console.print(f"warning: {sentence}")
 
     def _note(self, kind: str, step: int, figures: Mapping[str, float]) -> None:
-        entry = {"kind": kind, "step": step, "epoch": (step + 1) / self._steps_per_epoch, **figures}
+        known = {name: value if math.isfinite(value) else None for name, value in figures.items()}
+        entry = {"kind": kind, "step": step, "epoch": (step + 1) / self._steps_per_epoch, **known}
         self._file.write(json.dumps(entry) + "\n")
         self._file.flush()
         if self._board is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import dataclass
 from functools import cached_property
@@ -66,6 +67,14 @@ class KeyFrames:
         """Unit boxes ``[K, 4]`` and what each person does ``float32[K, N]``."""
         rows = slice(self.starts[index], self.starts[index + 1])
         return self.boxes[rows], self.targets[rows].astype(np.float32)
+
+    @cached_property
+    def identity(self) -> str:
+        """What tells these key frames from others: a digest of films, times, boxes and actions."""
+        digest = hashlib.sha256("\0".join(film.name for film in self.films).encode())
+        for array in (self.film_of, self.timestamps, self.starts, self.boxes, self.targets):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
 
     @cached_property
     def aspects(self) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
@@ -52,7 +52,14 @@ class Outcome:
     unreadable: int
 
 
-def train(task: Task[B], settings: TrainingConfig, world: World, folder: Path, resume: bool = False) -> Outcome:
+def train(
+    task: Task[B],
+    settings: TrainingConfig,
+    world: World,
+    folder: Path,
+    resume: bool = False,
+    begin: Callable[[], None] = lambda: None,
+) -> Outcome:
     """Train until the last step.
 
     Args:
@@ -62,6 +69,7 @@ def train(task: Task[B], settings: TrainingConfig, world: World, folder: Path, r
         folder: where the first process writes ``state.pt``, ``log.jsonl``, ``last.safetensors`` and
             ``best.safetensors``.
         resume: go on from ``state.pt``; the losses that follow are those of a run that never stopped.
+        begin: called when nothing stands in the way of the first step.
 
     Raises:
         InputError: a loss is not finite (the clips are named), the state does not fit, or a signal asked
@@ -71,6 +79,7 @@ def train(task: Task[B], settings: TrainingConfig, world: World, folder: Path, r
     run = _Run(task, settings, world, folder)
     if resume:
         run.resume()
+    begin()
     with watched() as interruption:
         return run.to_the_end(interruption)
 
@@ -115,7 +124,6 @@ class _Run(Generic[B]):
         self.trained = Trained(network, average, make_optimiser(network, settings), scaler)
         self.losses = world.wrap(_Losses(task, network))
         self.progress = Progress()
-        self.unreadable = 0
 
     def resume(self) -> None:
         """Go back to where the last state was saved."""
@@ -134,35 +142,45 @@ class _Run(Generic[B]):
         figures: dict[str, float] = {}
         batches = self.task.batches(plan, self.world, progress.step)
         with Journal(self.folder, progress.step, plan, writes=self.world.is_first) as journal:
+            if not progress.step:
+                self._save(checkpoint=False)  # from here on the training can be resumed
+            elif self._is_test_due():  # it ended after the step and before the test
+                figures = self._test(journal)
+            if progress.step == plan.steps:
+                journal.warn(f"all {plan.steps:,} steps were done before; nothing is left to train")
             saved = perf_counter()
             while progress.step < plan.steps:
                 due = perf_counter() - saved > 60 * self.settings.save_minutes
-                stopping, saving = self._step(batches, journal, interruption.asked, due)
-                epoch, within = divmod(progress.step, plan.steps_per_epoch)
-                if not within and self._is_tested_after(epoch):
-                    figures = self._test(journal)
-                if saving or stopping or not within:
-                    self._save(checkpoint=stopping or not within)
+                stopping, saving = self._step(batches, journal, interruption, due)
+                ended = progress.step % plan.steps_per_epoch == 0
+                if saving or stopping or ended:
+                    self._save(checkpoint=stopping or ended)
                     saved = perf_counter()
+                if self._is_test_due() and not stopping:
+                    figures = self._test(journal)
                 if stopping and progress.step < plan.steps:
                     raise InputError(
                         f"stopped after {progress.step:,} of {plan.steps:,} steps; {self.folder / STATE} is saved: "
                         "resume=true goes on from there"
                     )
-        return Outcome(self.trained.result, figures, self.unreadable)
+            if self._is_test_due():
+                figures = self._test(journal)
+        return Outcome(self.trained.result, figures, progress.unreadable)
 
-    def _step(self, batches: Iterator[B], journal: Journal, stop: bool, due: bool) -> tuple[bool, bool]:
+    def _step(self, batches: Iterator[B], journal: Journal, interruption: Interruption, due: bool) -> tuple[bool, bool]:
         """One optimiser step; returns whether any process must stop, and whether the first one wants to save."""
         begin = perf_counter()
         rate = self._set_learning_rate()
         pieces = list(islice(batches, self.settings.accumulate))
-        for problem in (problem for piece in pieces for problem in piece.problems):
-            self.unreadable += 1
-            journal.warn(f"{problem}; another sample was taken in its place")
-        (count,) = self.world.total(sum(piece.weight for piece in pieces))
+        problems = [problem for piece in pieces for problem in piece.problems]
+        count, lost = self.world.total(sum(piece.weight for piece in pieces), len(problems))
+        if lost:
+            self.progress.unreadable += int(lost)
+            for problem in (problem for of_process in self.world.gather(problems) for problem in of_process):
+                journal.warn(f"{problem}; another sample was taken in its place")
         of_clips = self._gradients(pieces, self.world.size / max(count, 1))
         own = sum(float(losses.sum()) for losses in of_clips)
-        total, stopping, saving = self.world.total(own, stop, due and self.world.is_first)
+        total, stopping, saving = self.world.total(own, interruption.asked, due and self.world.is_first)
         if not math.isfinite(total):
             self._refuse(pieces, of_clips)
         length = self._update(pieces)
@@ -234,12 +252,15 @@ class _Run(Generic[B]):
             "it is kept (a lower learning rate, training.clip_gradient or fp32 may help)"
         )
 
-    def _is_tested_after(self, epoch: int) -> bool:
+    def _is_test_due(self) -> bool:
+        epoch, within = divmod(self.progress.step, self.plan.steps_per_epoch)
         every = self.settings.evaluate_every
-        return epoch == self.plan.epochs or (every > 0 and epoch % every == 0)
+        chosen = epoch == self.plan.epochs or (every > 0 and epoch % every == 0)
+        return chosen and not within and self.progress.tested < self.progress.step
 
     def _test(self, journal: Journal) -> dict[str, float]:
-        """Measure the network, and keep it if it is the best so far."""
+        """Measure the network, keep it if it is the best so far, and remember that."""
+        self.progress.tested = self.progress.step
         network = self.trained.result.eval()
         figures = self.task.evaluate(network, self.world)
         score = next(iter(figures.values()), math.nan)
@@ -249,13 +270,14 @@ class _Run(Generic[B]):
             if self.world.is_first:
                 self.task.save(network, self.folder / BEST)
         journal.test(self.progress.step, figures, best)
+        self._save(checkpoint=False)
         return figures
 
     def _save(self, checkpoint: bool) -> None:
-        """Write the state, and the checkpoint that belongs to it."""
+        """Write the state, and before it the checkpoint that belongs to it."""
         generators = self.world.gather(generator_state(self.world.device))
         if self.world.is_first:
-            save_state(self.folder / STATE, self.trained, self.progress, self.plan, generators)
             if checkpoint:
                 self.task.save(self.trained.result, self.folder / LAST)
+            save_state(self.folder / STATE, self.trained, self.progress, self.plan, generators)
         self.world.wait()

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +22,18 @@ from slowfast_det.config import ClipConfig
 from slowfast_det.recipe import AugmentationConfig
 from slowfast_det.training.key_frames import KeyFrames
 
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 _FILMS_OPEN = 4  # of each process; clips of a film are rarely drawn one after the other
 _SUBSTITUTES = 20  # samples tried in the place of one that cannot be read
 
 
 class Draw(NamedTuple):
-    """Which sample, and in which epoch: together they decide everything about it."""
+    """Which sample, in which epoch and step: together they decide everything about it."""
 
     epoch: int
     sample: int
+    step: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,13 @@ class FilmShelf:
         self._frame_rate = frame_rate
         self._most = most
         self._open: OrderedDict[Path, FrameSource] = OrderedDict()
+        self._told: set[Path] = set()
 
     def film(self, path: Path) -> FrameSource:
         """The film, open."""
         if path not in self._open:
-            self._open[path] = open_film(path, self._frame_rate, warn=False, threads=1)
+            self._open[path] = open_film(path, self._frame_rate, warn=path not in self._told, threads=1)
+            self._told.add(path)
             if len(self._open) > self._most:
                 self._open.popitem(last=False)[1].close()
         self._open.move_to_end(path)
@@ -75,6 +80,38 @@ class FilmShelf:
         """Close a film that has failed."""
         if path in self._open:
             self._open.pop(path).close()
+
+
+class Readable(Protocol[T_co]):
+    """Samples of which any may turn out to be unreadable."""
+
+    key_frames: KeyFrames
+
+    def read(self, draw: Draw, problems: tuple[str, ...]) -> T_co:
+        """Read a sample; ``problems`` are why those before it in this place could not be read."""
+        ...
+
+    def failed(self, sample: int) -> None:
+        """Let go of what a sample is read from."""
+        ...
+
+
+def first_readable(samples: Readable[T], draw: Draw) -> T:
+    """A sample, or the next one that can be read.
+
+    Raises:
+        InputError: many in a row cannot.
+    """
+    problems: list[str] = []
+    total = len(samples.key_frames)
+    for offset in range(min(_SUBSTITUTES, total)):
+        index = (draw.sample + offset) % total
+        try:
+            return samples.read(draw._replace(sample=index), tuple(problems))
+        except Exception as problem:  # films fail in every way that FFmpeg and OpenCV know
+            problems.append(f"{samples.key_frames.name(index)}: {problem}")
+            samples.failed(index)
+    raise InputError(f"{len(problems)} samples in a row cannot be read; the last one: {problems[-1]}")
 
 
 @dataclass
@@ -105,26 +142,27 @@ class ActionSamples(Dataset[Sample]):
 
     def __getitem__(self, draw: Draw) -> Sample:
         """Read a sample; one that cannot be read is replaced by the next that can, and reported."""
-        problems: list[str] = []
-        for step in range(min(_SUBSTITUTES, len(self))):
-            index = (draw.sample + step) % len(self)
-            try:
-                return self._read(Draw(draw.epoch, index), tuple(problems))
-            except (InputError, OSError, ValueError) as problem:
-                problems.append(f"{self.key_frames.name(index)}: {problem}")
-                if self._shelf is not None:
-                    self._shelf.drop(self.key_frames.film(index).path)
-        raise InputError(f"{len(problems)} samples in a row cannot be read; the last one: {problems[-1]}")
+        return first_readable(self, draw)
 
-    def _read(self, draw: Draw, problems: tuple[str, ...]) -> Sample:
+    def failed(self, sample: int) -> None:
+        """Close the film of a sample that could not be read."""
+        if self._shelf is not None:
+            self._shelf.drop(self.key_frames.film(sample).path)
+
+    def read(self, draw: Draw, problems: tuple[str, ...]) -> Sample:
+        """The sample itself."""
         random = np.random.default_rng([self.seed, draw.epoch, draw.sample])
         variation, frames = self.augmentation, self.key_frames
         info = frames.film(draw.sample)
+        sizes = variation.short_side
+        if variation.crop is None:  # clips of a step must have one size to share a tensor
+            shared = np.random.default_rng([self.seed, draw.epoch, draw.step]).uniform(1 / sizes[1], 1 / sizes[0])
+            sizes = (round(1 / shared), round(1 / shared))
         view = draw_view(
             random,
             info.height,
             info.width,
-            short_side=variation.short_side,
+            short_side=sizes,
             crop=variation.crop,
             flip=variation.flip,
         )

@@ -16,7 +16,7 @@ from slowfast_det.training.batches import Plan
 from slowfast_det.weights.files import open_weights
 
 _FORM = "slowfast_det training state 1"
-_FIXED = ("samples", "batch", "seed")  # what a plan must not change on the way; epochs may be added
+_FIXED = ("samples", "batch", "seed", "identity")  # what a plan must not change on the way; epochs may be added
 
 
 @dataclass
@@ -26,10 +26,14 @@ class Progress:
     Attributes:
         step: optimiser steps that are done.
         best: the best score so far; None before the first test.
+        tested: the step after which it was last tested.
+        unreadable: samples that could not be read, of all processes.
     """
 
     step: int = 0
     best: float | None = None
+    tested: int = 0
+    unreadable: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,8 @@ def save_state(
         "form": _FORM,
         "step": progress.step,
         "best": progress.best,
+        "tested": progress.tested,
+        "unreadable": progress.unreadable,
         "plan": {name: getattr(plan, name) for name in _FIXED},
         "network": trained.network.state_dict(),
         "average": None if trained.average is None else trained.average.state_dict(),
@@ -80,7 +86,10 @@ def save_state(
         "generators": [dict(state) for state in generators],
     }
     with replacing(path) as temporary:
-        torch.save(content, temporary)
+        try:
+            torch.save(content, temporary)
+        except RuntimeError:  # what torch makes of a full disk
+            raise InputError(f"{path}: cannot be written; is the disk full?") from None
 
 
 def load_state(path: Path, trained: Trained, plan: Plan) -> tuple[Progress, list[dict[str, Tensor]]]:
@@ -92,25 +101,40 @@ def load_state(path: Path, trained: Trained, plan: Plan) -> tuple[Progress, list
     content = open_weights(path).content
     if not isinstance(content, Mapping) or content.get("form") != _FORM:
         raise InputError(f"{path}: is no state of a training; the state.pt of an earlier run is expected")
-    changed = [
-        f"{name} was {content['plan'].get(name)} and is {getattr(plan, name)}"
-        for name in _FIXED
-        if content["plan"].get(name) != getattr(plan, name)
-    ]
-    if changed:
-        raise InputError(f"{path}: {', '.join(changed)}; a training goes on only with what it began with")
-    average: Any = content["average"]
-    if (average is None) != (trained.average is None):
-        raise InputError(f"{path}: {'keeps no' if average is None else 'keeps an'} average (ema); the recipe differs")
     try:
+        _check_plan(path, content["plan"], plan)
+        average: Any = content["average"]
+        if (average is None) != (trained.average is None):
+            kept = "keeps no" if average is None else "keeps an"
+            raise InputError(f"{path}: {kept} average (ema); the recipe differs")
         trained.network.load_state_dict(content["network"])
         if trained.average is not None:
             trained.average.load_state_dict(average)
-        trained.optimiser.load_state_dict(content["optimiser"])
+        _load_optimiser(trained.optimiser, content["optimiser"])
         trained.scaler.load_state_dict(content["scaler"])
-    except (RuntimeError, ValueError, KeyError) as problem:
-        raise InputError(f"{path}: does not fit the recipe's network ({str(problem).splitlines()[0]})") from None
-    return Progress(int(content["step"]), content["best"]), list(content["generators"])
+        progress = Progress(int(content["step"]), content["best"], int(content["tested"]), int(content["unreadable"]))
+        return progress, [dict(state) for state in content["generators"]]
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as problem:
+        reason = str(problem).splitlines()[0]
+        raise InputError(f"{path}: does not fit the recipe's network and optimiser ({reason})") from None
+
+
+def _check_plan(path: Path, begun: Mapping[str, Any], plan: Plan) -> None:
+    changed = [name for name in _FIXED if begun[name] != getattr(plan, name)]
+    told = [
+        "the samples are others" if name == "identity" else f"{name} was {begun[name]} and is {getattr(plan, name)}"
+        for name in changed
+    ]
+    if told:
+        raise InputError(f"{path}: {', '.join(told)}; a training goes on only with what it began with")
+
+
+def _load_optimiser(optimiser: optim.Optimizer, state: dict[str, Any]) -> None:
+    """Take the optimiser's memory from the state, but its settings from the recipe, which may have changed."""
+    settings = [{key: value for key, value in group.items() if key != "params"} for group in optimiser.param_groups]
+    optimiser.load_state_dict(state)
+    for group, chosen in zip(optimiser.param_groups, settings, strict=True):
+        group.update(chosen)
 
 
 def generator_state(device: torch.device) -> dict[str, Tensor]:

@@ -60,10 +60,12 @@ def test_which_key_frames_count(folder):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"film": "x"}, "dataset.yaml: film: Extra inputs"),
+        ({"film": "x"}, "dataset.yaml: film is no setting; did you mean films"),
         ({"splits": {}}, "splits: .*at least 1"),
         ({"splits": {"train": {}}}, "splits.train.truth: Field required"),
         ({"splits": {"train": {"truth": "none.csv"}}}, "names .*none.csv, which does not exist"),
+        ({"start": float("nan")}, "start: .*finite"),
+        ({"start": 9, "end": 3}, "start 9 is after end 3"),
         ({"frame_rate": 0}, "frame_rate: .*greater than 0"),
         ({"labels": "absent.txt"}, "names .*absent.txt, which does not exist"),
     ],

@@ -72,6 +72,16 @@ def test_it_never_prepares_into_itself(data, capsys):
     assert "holds the data set itself" in capsys.readouterr().err
 
 
+def test_other_files_are_left_alone(data, capsys):
+    (data / "other").mkdir()
+    (data / "other" / "train.csv").write_text("mine")
+    assert prepare(data, "--out", data / "other") == 1
+    assert "train.csv: exists and is not" in capsys.readouterr().err
+    assert (data / "other" / "train.csv").read_text() == "mine"
+    assert not (data / "other" / "films").exists()
+    assert prepare(data, "--out", data / "other", "--overwrite") == 0
+
+
 def test_nothing_there(data, capsys):
     (data / "raw" / "a.mp4").unlink()
     assert prepare(data) == 1

@@ -16,6 +16,7 @@ from slowfast_det.quickstart import run as quickstart
 from slowfast_det.quickstart.acts import ACTIONS, MOTIONS
 
 FILES = {
+    ".quickstart",
     *("data", "persons", "actions", "report.json", "report.html", "truth.csv", "detections.csv", "labels.csv"),
     *("model.safetensors", "persons.safetensors", "persons.csv", "unseen.mp4"),
     *("prediction.csv", "prediction.jsonl", "prediction.mp4"),
@@ -106,6 +107,14 @@ def test_a_reordered_network_sees_other_frames(made):
         torch.testing.assert_close(backwards, network(clip.flip(2), boxes))
         single = _Reordered(network, [4] * 8)(clip, boxes)
         torch.testing.assert_close(single, network(clip[:, :, 4:5].expand(-1, -1, 8, -1, -1), boxes))
+
+
+def test_folders_of_others_are_left_alone(made, tmp_path):
+    (tmp_path / "persons").mkdir()
+    (tmp_path / "persons" / "mine.txt").write_text("kept")
+    with pytest.raises(slowfast_det.InputError, match="holds other things; a new or empty folder is expected"):
+        quickstart.run_quickstart(tmp_path)
+    assert (tmp_path / "persons" / "mine.txt").read_text() == "kept"
 
 
 def test_command_line(command, monkeypatch):

@@ -50,7 +50,8 @@ class ActionTask:
         frames, settings = self.samples.key_frames, self.settings
         whole = self.samples.augmentation.crop is None and len(set(frames.aspects.tolist())) > 1
         batch = min(settings.batch, len(frames))
-        return Plan(len(frames), batch, settings.epochs, settings.seed, frames.aspects if whole else None)
+        aspects = frames.aspects if whole else None
+        return Plan(len(frames), batch, settings.epochs, settings.seed, aspects, frames.identity)
 
     def batches(self, plan: Plan, world: World, first_step: int) -> Iterator[ClipBatch]:
         """Batches of this process, from a step on."""

@@ -21,7 +21,7 @@ from slowfast_det.persons.torchvision_rcnn import PERSON, TorchvisionDetector
 from slowfast_det.recipe import TrainingConfig
 from slowfast_det.training.batches import Plan, load_batches
 from slowfast_det.training.key_frames import KeyFrames
-from slowfast_det.training.samples import Draw, FilmShelf
+from slowfast_det.training.samples import Draw, FilmShelf, first_readable
 
 Evaluation = Callable[[TorchvisionDetector, World], dict[str, float]]
 
@@ -34,11 +34,13 @@ class Portrait:
         name: film and timestamp, for messages.
         image: ``uint8[H, W, 3]`` RGB.
         boxes: ``float64[K, 4]``, pixels of the frame.
+        problems: why other samples that were wanted in this place could not be read.
     """
 
     name: str
     image: Image
     boxes: Boxes
+    problems: tuple[str, ...] = ()
 
 
 @dataclass
@@ -65,7 +67,16 @@ class PersonSamples(Dataset[Portrait]):
         return len(self.key_frames)
 
     def __getitem__(self, draw: Draw) -> Portrait:
-        """Read a sample."""
+        """Read a sample; one that cannot be read is replaced by the next that can, and reported."""
+        return first_readable(self, draw)
+
+    def failed(self, sample: int) -> None:
+        """Close the film of a sample that could not be read."""
+        if self._shelf is not None:
+            self._shelf.drop(self.key_frames.film(sample).path)
+
+    def read(self, draw: Draw, problems: tuple[str, ...]) -> Portrait:
+        """The sample itself."""
         random = np.random.default_rng([self.seed, draw.epoch, draw.sample])
         image = self._frame(draw.sample)
         height, width = image.shape[:2]
@@ -78,7 +89,7 @@ class PersonSamples(Dataset[Portrait]):
             tint = 1 + random.uniform(-self.colour, self.colour, 3)
             light = 255 * random.uniform(-self.colour, self.colour) / 2
             image = np.clip(image * tint + light, 0, 255).astype(np.uint8)
-        return Portrait(self.key_frames.name(draw.sample), np.ascontiguousarray(image), boxes)
+        return Portrait(self.key_frames.name(draw.sample), np.ascontiguousarray(image), boxes, problems)
 
     def _frame(self, sample: int) -> Image:
         if sample in self._kept:
@@ -117,7 +128,7 @@ class PortraitBatch:
     def pin_memory(self) -> PortraitBatch:
         """The same in memory that a GPU can read while the processor goes on."""
         pinned = tuple(image.pin_memory() for image in self.images), tuple(boxes.pin_memory() for boxes in self.boxes)
-        return PortraitBatch(*pinned, self.names)
+        return PortraitBatch(*pinned, self.names, self.problems)
 
 
 def collate(samples: Sequence[Portrait]) -> PortraitBatch:
@@ -126,6 +137,7 @@ def collate(samples: Sequence[Portrait]) -> PortraitBatch:
         tuple(torch.from_numpy(sample.image).permute(2, 0, 1) for sample in samples),
         tuple(torch.from_numpy(sample.boxes.astype(np.float32)) for sample in samples),
         tuple(sample.name for sample in samples),
+        tuple(problem for sample in samples for problem in sample.problems),
     )
 
 
@@ -149,7 +161,8 @@ class PersonTask:
         """In which order the frames are seen."""
         settings = self.settings
         batch = min(settings.batch, len(self.samples))
-        return Plan(len(self.samples), batch, settings.epochs, settings.seed)
+        identity = self.samples.key_frames.identity
+        return Plan(len(self.samples), batch, settings.epochs, settings.seed, identity=identity)
 
     def batches(self, plan: Plan, world: World, first_step: int) -> Iterator[PortraitBatch]:
         """Batches of this process, from a step on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -87,7 +88,8 @@ def test_test_writes_its_number_and_what_it_rests_on(trained, test, data, tmp_pa
     assert print_["mean_ap"] == report["mean_ap"]
     assert print_["films"]["read"] == 1
     assert print_["key_frames"] == {"annotated": 5, "scored": 5}
-    assert set(print_["truth"]) == {"test.csv"}
+    assert [file["name"] for file in print_["truth"]] == ["test.csv"]
+    assert print_["truth"][0]["sha256"] == hashlib.sha256((data / "test.csv").read_bytes()).hexdigest()
     assert test(trained, "out=run").paths[-1] == "fingerprint.json"
     assert (tmp_path / "run" / "test-2" / "detections.csv").exists()
 
@@ -184,7 +186,7 @@ def test_a_broken_film_does_not_stop_the_test(trained, test, data, tmp_path):
     ("settings", "message"),
     [
         (["data=nowhere"], "nowhere: no such data set; a folder with a dataset.yaml"),
-        (["training.epoch=5"], "training.epoch: Extra inputs are not permitted"),
+        (["training.epoch=5"], "training.epoch is no setting; did you mean epochs"),
         (["training.epochs=many"], r"training.epochs: .*integer.*'many'"),
         (["epochs"], "'epochs' is no setting; key=value is expected"),
         (["train_split=val"], "no split 'val'; it has test, train"),
@@ -217,4 +219,4 @@ def test_a_model_of_other_actions(test, tiny):
 def test_a_network_setting_of_the_test_changes_the_checkpoints_own(trained, test):
     assert "does not fit its config" in test(trained, "network.width=16").err
     assert test(trained, "clip.short_side=48", "out=run").code == 0
-    assert json.loads(Path("run/test/fingerprint.json").read_text())["clip"]["short_side"] == 48
+    assert json.loads(Path("run/test/fingerprint.json").read_text())["model"]["clip"]["short_side"] == 48

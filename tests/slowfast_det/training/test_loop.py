@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -28,7 +29,23 @@ def command(recipe_file, data, out, *settings, processes=0):
     start = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes)] if processes else []
     arguments = ["-m", "slowfast_det", "train", recipe_file, f"data={data}", f"out={out}", *settings]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, *start, *map(str, arguments)], env=environment, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, *start, *map(str, arguments)],
+        env=environment,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def session_of(process) -> list[int]:
+    """Processes that a training has started, itself included."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = entry.read_text().rpartition(")")[2].split()
+            if int(fields[3]) == process.pid and fields[0] != "Z":
+                found.append(int(entry.parent.name))
+    return found
 
 
 def entries(folder: Path) -> int:
@@ -72,12 +89,82 @@ def test_sigterm_saves_and_ends(steps_of, run, recipe_file, data, tmp_path):
     assert (tmp_path / "run" / "last.safetensors").exists()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_to_all_processes_save_too(steps_of, recipe_file, data, tmp_path, number):
+    """As a terminal and a batch system send them: the reading workers hear them as well."""
+    process = command(recipe_file, data, tmp_path / "run", "training.epochs=5000", "training.workers=1")
+    wait_for(lambda: entries(tmp_path / "run") > 2, process)
+    os.killpg(process.pid, number)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert b"is saved: resume=true goes on" in told, told.decode()
+    done = len(steps_of(tmp_path / "run"))
+    assert torch.load(tmp_path / "run" / "state.pt", weights_only=True)["step"] == done
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at Linux's list of processes")
+def test_workers_end_with_a_training_that_is_killed(recipe_file, data, tmp_path):
+    process = command(recipe_file, data, tmp_path / "run", "training.epochs=5000", "training.workers=2")
+    wait_for(lambda: entries(tmp_path / "run") > 2, process)
+    assert len(session_of(process)) >= 4  # the training, the server, two workers
+    process.kill()
+    process.wait()
+    begin = time.monotonic()
+    while session_of(process):
+        assert time.monotonic() - begin < 30
+        time.sleep(0.1)
+
+
+def test_a_test_that_fails_costs_nothing(read_recipe_of, steps_of):
+    """The state is saved before it; resuming begins with the test that is due."""
+    recipe = read_recipe_of("training.epochs=1")
+    preparation = prepare_training(recipe)
+    preparation.task.evaluation = lambda model, world: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        run_training(recipe, preparation, World(torch.device("cpu")))
+    again = recipe.model_copy(update={"resume": True})
+    outcome = run_training(again, prepare_training(again), World(torch.device("cpu")))
+    assert set(outcome.figures) == {"mean_ap"}
+    assert len(steps_of(Path(recipe.out))) == 3
+    assert (Path(recipe.out) / "best.safetensors").exists()
+
+
+def test_a_refused_resume_leaves_the_recipe_alone(run):
+    folder, _ = run("training.epochs=1")
+    before = (folder / "recipe.yaml").read_text()
+    with pytest.raises(InputError):
+        run("training.epochs=1", "network.width=16", "resume=true")
+    assert (folder / "recipe.yaml").read_text() == before
+
+
+def test_settings_that_change_on_the_way_count(run):
+    run("training.epochs=1")
+    folder, _ = run("training.epochs=2", "training.weight_decay=0.5", "training.momentum=0.1", "resume=true")
+    groups = torch.load(folder / "state.pt", weights_only=True)["optimiser"]["param_groups"]
+    assert [(group["weight_decay"], group["momentum"]) for group in groups] == [(0, 0.1), (0.5, 0.1)]
+
+
+@pytest.mark.parametrize("spoil", ["plan", "optimiser", "step", "average", "generators"])
+def test_a_state_of_another_form(run, spoil):
+    folder, _ = run("training.epochs=1")
+    content = torch.load(folder / "state.pt", weights_only=True)
+    torch.save(content | {spoil: "nothing"}, folder / "state.pt")
+    with pytest.raises(InputError, match=r"state\.pt: "):
+        run("training.epochs=2", "resume=true")
+
+
 def test_a_run_is_not_replaced_unasked(run):
     run("training.epochs=1")
     with pytest.raises(InputError, match="holds a training already; resume=true goes on"):
         run("training.epochs=1")
-    with pytest.raises(InputError, match=r"no such state; resume=true needs"):
-        run("resume=true", out="other")
+
+
+def test_a_job_may_always_resume(run, steps_of, caplog):
+    fresh, _ = run("resume=true", out="fresh")
+    assert "state.pt does not exist: the training begins anew" in caplog.text
+    usual, _ = run(out="usual")
+    assert steps_of(fresh) == steps_of(usual)
+    run("resume=true", out="usual")
 
 
 def test_two_trainings_in_one_folder(run, read_recipe_of):
@@ -176,6 +263,11 @@ def test_more_processes_than_clips(read_recipe_of, tmp_path):
     recipe = read_recipe_of("training.batch=2", "training.accumulate=4")
     with pytest.raises(InputError, match="a batch of 2 samples cannot be shared by 1 processes in 4 pieces"):
         train(prepare_training(recipe).task, recipe.training, World(torch.device("cpu")), tmp_path)
+
+
+def test_arithmetic_that_is_broken_on_processors(run):
+    with pytest.raises(InputError, match="on a CPU gradients of a slow pathway with 2 frames are wrong"):
+        run("training.precision=bf16")
 
 
 def test_gpu_settings_without_gpu(run):
