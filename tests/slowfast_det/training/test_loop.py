@@ -319,3 +319,16 @@ def test_memory_changes_nothing(run, steps_of):
     forgetful, _ = run(out="forgetful")
     keeping, _ = run("training.memory=1", out="keeping")
     assert steps_of(forgetful) == steps_of(keeping)
+
+
+def test_two_processes_have_the_gradients_of_one(run, recipe_file, data, tmp_path):
+    """One plain step of length 1: the weights move by the gradient."""
+    plain = ("training.momentum=0", "training.nesterov=false", "training.weight_decay=0", "training.epochs=1")
+    plain += ("training.batch=14", "training.schedule.lr=1", "training.schedule.warmup_epochs=0", "test_split=none")
+    one, _ = run(*EXACT, *plain, out="one")
+    process = command(recipe_file, data, tmp_path / "two", *EXACT, *plain, processes=2)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 0, told.decode()
+    theirs, ours = (load_file(folder / "last.safetensors") for folder in (one, tmp_path / "two"))
+    for name, weights in theirs.items():
+        torch.testing.assert_close(ours[name], weights, rtol=0, atol=1e-6)
