@@ -101,20 +101,19 @@ def run_training(recipe: Recipe, preparation: Preparation, world: World) -> Outc
     """
     folder = Path(recipe.out)
     with owned(folder) if world.is_first else nullcontext():
-        if (folder / STATE).exists() and not recipe.resume:
+        begun: bool = world.gather((folder / STATE).exists())[0]  # all must agree; machines may not share the folder
+        if begun and not recipe.resume:
             raise InputError(
                 f"{folder}: holds a training already; resume=true goes on with it, out=... names another folder"
             )
-        resume = recipe.resume and (folder / STATE).exists()
-        if recipe.resume and not resume and world.is_first:
+        if recipe.resume and not begun and world.is_first:
             log.warning("%s does not exist: the training begins anew", folder / STATE)
-        world.wait()
 
         def begin() -> None:
             if world.is_first:
                 write_recipe(folder / RECIPE, recipe)
 
-        return train(preparation.task, recipe.training, world, folder, resume, begin)
+        return train(preparation.task, recipe.training, world, folder, begun, begin)
 
 
 @contextmanager

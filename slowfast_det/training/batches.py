@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from slowfast_det.clips.augment import Recolouring
 from slowfast_det.clips.tensors import box_tensor
 from slowfast_det.distributed import World
+from slowfast_det.recipe import TrainingConfig
 from slowfast_det.training.samples import Draw, Sample
 
 S = TypeVar("S")
@@ -187,19 +188,17 @@ def load_batches(
     collate: Callable[[Sequence[S]], B],
     plan: Plan,
     world: World,
-    *,
-    first_step: int = 0,
-    pieces: int = 1,
-    workers: int | None = None,
+    first_step: int,
+    settings: TrainingConfig,
 ) -> Iterator[B]:
-    """Batches of this process from a step on; ``pieces`` of them make its share of a step.
+    """Batches of this process from a step on; ``settings.accumulate`` of them make its share of a step.
 
     Workers read ahead across epochs; what a batch holds does not depend on how many there are.
     """
-    count = _workers(world) if workers is None else workers
+    count = _workers(world) if settings.workers is None else settings.workers
     loader = DataLoader(
         samples,
-        batch_sampler=_Reading(plan, first_step, world.rank, world.size, pieces),
+        batch_sampler=_Reading(plan, first_step, world.rank, world.size, settings.accumulate),
         num_workers=count,
         multiprocessing_context=_processes() if count else None,
         collate_fn=collate,

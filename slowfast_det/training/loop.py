@@ -129,7 +129,7 @@ class _Run(Generic[B]):
         """Go back to where the last state was saved."""
         path = self.folder / STATE
         if not path.is_file():
-            raise InputError(f"{path}: no such state; resume=true needs the folder of a training that has begun")
+            raise InputError(f"{path}: no such state; every machine needs the folder of the training to resume it")
         self.progress, generators = load_state(path, self.trained, self.plan)
         if self.progress.step > self.plan.steps:
             raise InputError(f"{path}: has done {self.progress.step:,} steps, the recipe has {self.plan.steps:,}")

@@ -55,16 +55,7 @@ class ActionTask:
 
     def batches(self, plan: Plan, world: World, first_step: int) -> Iterator[ClipBatch]:
         """Batches of this process, from a step on."""
-        settings = self.settings
-        return load_batches(
-            self.samples,
-            collate,
-            plan,
-            world,
-            first_step=first_step,
-            pieces=settings.accumulate,
-            workers=settings.workers,
-        )
+        return load_batches(self.samples, collate, plan, world, first_step, self.settings)
 
     def losses(self, network: nn.Module, batch: ClipBatch) -> Tensor:
         """Of each clip the sum of its persons' losses."""

@@ -166,16 +166,7 @@ class PersonTask:
 
     def batches(self, plan: Plan, world: World, first_step: int) -> Iterator[PortraitBatch]:
         """Batches of this process, from a step on."""
-        settings = self.settings
-        return load_batches(
-            self.samples,
-            collate,
-            plan,
-            world,
-            first_step=first_step,
-            pieces=settings.accumulate,
-            workers=settings.workers,
-        )
+        return load_batches(self.samples, collate, plan, world, first_step, self.settings)
 
     def losses(self, network: nn.Module, batch: PortraitBatch) -> Tensor:
         """Of each frame the mean over all of them: the detector itself averages over its regions."""
