@@ -18,11 +18,32 @@ from ava_tools.settings import Settings, parse_settings
 _PLACES = (Path(__file__).parent / "configs", Path(__file__).parent.parent / "configs")  # wheel, checkout
 
 
+class NonLocalConfig(Settings):
+    """Non-local blocks of one stage."""
+
+    stage: Literal["res2", "res3", "res4", "res5"]
+    """Stage that they are in."""
+    blocks: tuple[int, ...] = Field(min_length=1)
+    """Numbers of the residual blocks that they follow, from 0."""
+    pathway: Literal["slow", "fast"] = "slow"
+    """Pathway that they are in."""
+    affinity: Literal["softmax", "dot_product"] = "softmax"
+    """How much a position looks at another one."""
+    pool: tuple[int, int, int] = (1, 2, 2)
+    """Time, height and width of the maximum over what is looked at."""
+    groups: int = Field(1, ge=1, le=64)
+    """Pieces of time that do not see each other."""
+    project_first: bool = False
+    """mmaction2's form: pooled behind the convolutions, no bias in the last one."""
+
+
 class NetworkConfig(Settings):
     """What the network is made of."""
 
-    pathways: Literal["slowfast", "slow"]
-    """Two pathways, or the slow one alone."""
+    architecture: Literal["slowfast", "slow", "c2d", "i3d"]
+    """Two pathways (slowfast), or one that looks over time late (slow), never (c2d) or everywhere (i3d)."""
+    head: Literal["persons", "clip"] = "persons"
+    """Whose actions are scored: each person's, or (Kinetics) the whole clip's."""
     depth: Literal[14, 26, 50, 101] = 50
     """Layers of each pathway's ResNet; 14 and 26 are small ones for tests and small data."""
     width: int = Field(64, ge=8, le=512)
@@ -35,6 +56,12 @@ class NetworkConfig(Settings):
     """Channels of a lateral connection per channel of the fast pathway."""
     fusion_kernel: int = Field(7, ge=1, le=15)
     """Frames that a lateral connection looks at; odd."""
+    fusion_norm: bool = True
+    """Whether batch norm and ReLU follow a lateral connection; not in mmaction2."""
+    slow_frames: Literal["linspace", "stride"] = "linspace"
+    """Frames of the slow pathway: evenly spaced with both ends (PySlowFast), or every alpha-th (mmaction2)."""
+    temporal_pool: int = Field(1, ge=1, le=8)
+    """Frames of which the maximum is taken behind res2, single pathways only; 2 in PySlowFast's C2D and I3D."""
     slow_temporal_blocks: tuple[int, int, int, int] | None = None
     """Blocks of res2..res5 that look over time, slow pathway; none given: all."""
     fast_temporal_blocks: tuple[int, int, int, int] | None = None
@@ -43,12 +70,26 @@ class NetworkConfig(Settings):
     """Spatial stride of res2..res5."""
     dilations: tuple[int, int, int, int] = (1, 1, 1, 2)
     """Spatial dilation of res2..res5."""
+    stride_first: bool = False
+    """Whether a block's first convolution takes the stride, not its 3 x 3 one; single pathways only."""
+    non_local: tuple[NonLocalConfig, ...] = ()
+    """Non-local blocks."""
     num_actions: int = Field(80, ge=1, le=100_000)
-    """Outputs for each person."""
+    """Outputs for each person or clip."""
+    unused_column: bool = False
+    """Whether the last layer has one more output, the first, that stands for no action (mmaction2)."""
     roi_resolution: int = Field(7, ge=1, le=32)
     """Side of the grid that RoIAlign samples for each person."""
     aligned: bool = True
     """RoIAlign's half-pixel shift."""
+    temporal_pooling: Literal["avg", "max"] = "avg"
+    """How a person's features are pooled over the frames."""
+    context: Literal["none", "frame", "acrn"] = "none"
+    """What they are joined with: nothing, the whole frame, or its every place (actor-centric relations)."""
+    mlp_head: bool = False
+    """Whether a hidden layer stands before the last one."""
+    window: int = Field(7, ge=1, le=32)
+    """Cells of height and width that a clip's head averages; larger clips are scored at several positions."""
     dropout: float = Field(0.5, ge=0, lt=1)
     """Share of features dropped before the last layer in training."""
 
@@ -60,6 +101,19 @@ class NetworkConfig(Settings):
             raise ValueError(f"fusion_kernel is {self.fusion_kernel}; an odd number is expected")
         if any(not 1 <= value <= 16 for value in (*self.strides, *self.dilations)):
             raise ValueError("strides and dilations are from 1 to 16")
+        two = self.architecture == "slowfast"
+        if two and (self.temporal_pool > 1 or self.stride_first):
+            raise ValueError("temporal_pool and stride_first are switches of single pathways, not of slowfast")
+        if self.head == "clip" and (self.context != "none" or self.mlp_head or self.unused_column):
+            raise ValueError("context, mlp_head and unused_column are switches of the persons' head")
+        for entry in self.non_local:
+            if any(not 1 <= size <= 16 for size in entry.pool):
+                raise ValueError(f"non_local: pool is {list(entry.pool)}; numbers from 1 to 16 are expected")
+            if entry.pathway == "fast" and not two:
+                raise ValueError("non_local: a fast pathway is only in slowfast")
+        placed = [(entry.pathway, entry.stage, block) for entry in self.non_local for block in entry.blocks]
+        if len(set(placed)) < len(placed):
+            raise ValueError("non_local: a block is named twice")
         return self
 
     @property
@@ -86,6 +140,11 @@ class ClipConfig(Settings):
     """Divides each channel after that."""
     channels: Literal["rgb", "bgr"] = "rgb"
     """Order of the channels that the network was trained on."""
+    geometry: Literal["pyslowfast", "mmaction2"] = "pyslowfast"
+    """Whose arithmetic of sizes and boxes: pyslowfast cuts the longer side to whole pixels, scales boxes by the
+    ratio of the longer sides and cuts them to the frame; mmaction2 rounds, and scales each axis by its own."""
+    index_base: Literal[0, 1] = 0
+    """Frames by which a clip lies behind its moment; mmaction2 counts its first frame twice: 1."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -103,14 +162,27 @@ class Config(Settings):
     """What the network is made of."""
     clip: ClipConfig
     """Which frames the network looks at, and how they are prepared."""
+    activation: Literal["sigmoid", "softmax"] = "sigmoid"
+    """From logits to scores: each action by itself, or exactly one of them (MultiSports, Kinetics)."""
     labels: Literal["ava", "numbered"] = "numbered"
     """ava: AVA's 80 actions; numbered: no names are known."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         frames, alpha = self.clip.num_frames, self.network.alpha
-        if self.network.pathways == "slowfast" and frames % alpha:
+        if self.network.architecture == "slowfast" and frames % alpha:
             raise ValueError(f"clip.num_frames {frames} is no multiple of network.alpha {alpha}")
+        slow = frames // (alpha if self.network.architecture == "slowfast" else self.network.temporal_pool)
+        if not slow:
+            raise ValueError(f"clip.num_frames {frames} is less than network.temporal_pool")
+        for entry in self.network.non_local:
+            alone = self.network.architecture != "slowfast"
+            seen = frames if entry.pathway == "fast" or (alone and entry.stage == "res2") else slow
+            if seen % entry.groups or seen // entry.groups < entry.pool[0]:
+                raise ValueError(
+                    f"network.non_local: {seen} frames of {entry.stage} do not fit {entry.groups} groups and a "
+                    f"pool over {entry.pool[0]} frames"
+                )
         if self.labels == "ava" and self.network.num_actions != 80:
             raise ValueError(f"labels are AVA's 80, but network.num_actions is {self.network.num_actions}")
         return self

@@ -135,12 +135,12 @@ class FilmRun(Iterator[Keyframe]):
         """Clips around every moment; given moments outside the film are reported and left out."""
         look = self._detector.model.clip
         try:
-            size = clip_size(self.info.height, self.info.width, look.short_side)
+            size = clip_size(self.info.height, self.info.width, look.short_side, look.geometry)
         except InputError as problem:
             raise InputError(f"{self.info.path}: {problem}") from None
         moments: Iterable[float] = self._span.moments() if self._fixed is None else self._fixed
         start = self._span.start if self._fixed is None else min(self._fixed, default=0.0)
-        first = clip_indices(start, look.num_frames, look.sampling_rate).start
+        first = clip_indices(start, look.num_frames, look.sampling_rate, look.index_base).start
         clips = stream_clips(
             self._watched(film.frames(max(0.0, first / TIMELINE_RATE))),
             moments,
@@ -149,6 +149,7 @@ class FilmRun(Iterator[Keyframe]):
             frame_length=1 / self.info.rate,
             prepare=lambda image: resize(image, size),
             include_end=self._fixed is not None,
+            index_base=look.index_base,
         )
         seen = 0
         while True:
@@ -191,8 +192,11 @@ class FilmRun(Iterator[Keyframe]):
 
     def _score(self, clips: Sequence[Clip], found: Sequence[FoundPersons]) -> list[NDArray[np.float64]]:
         model, info = self._detector.model, self.info
+        look = model.clip
         with _adding_to(self.timings, "actions"):
-            boxes = [boxes_in_clip(of_clip, info.height, info.width, model.clip.short_side) for of_clip, _ in found]
+            boxes = [
+                boxes_in_clip(of_clip, info.height, info.width, look.short_side, look.geometry) for of_clip, _ in found
+            ]
             return score_persons(model, [clip.frames for clip in clips], boxes, self._detector.precision)
 
     def _given_persons(self, given: PrecomputedBoxes) -> dict[float, FoundPersons]:

@@ -1,4 +1,4 @@
-"""From clips and person boxes to scores: the only place of the sigmoid."""
+"""From clips and person boxes to scores: the only place of the sigmoid (or softmax)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ def score_persons(
             raise BrokenModelError(
                 f"{model.name}: its scores are no finite numbers (damaged weights, or fp16 too narrow)"
             )
-        probabilities = logits.double().sigmoid().cpu().numpy()  # [K, N]
+        exclusive = model.config.activation == "softmax"
+        chances = logits.double().softmax(dim=1) if exclusive else logits.double().sigmoid()
+        probabilities = chances.cpu().numpy()  # [K, N]
     ends = np.cumsum([len(boxes[number]) for number in peopled])
     for number, part in zip(peopled, np.split(probabilities, ends[:-1]), strict=True):
         scores[number] = part

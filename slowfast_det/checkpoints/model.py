@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,19 +13,14 @@ from torch import Tensor
 from ava_tools.errors import InputError
 from ava_tools.labels import Labels, ava_labels, numbered_labels
 from ava_tools.settings import overridden
-from slowfast_det.checkpoints import native, pyslowfast
-from slowfast_det.config import (
-    ClipConfig,
-    Config,
-    NetworkConfig,
-    parse_config,
-)
-from slowfast_det.models.backbone import SLOW_KERNELS, SinglePathway, SlowFast
-from slowfast_det.models.blocks import BLOCKS
-from slowfast_det.models.network import ActionNetwork, initialise
-from slowfast_det.models.roi_head import RoIHead
+from slowfast_det.checkpoints import native
+from slowfast_det.checkpoints.architecture import Network, build_network
+from slowfast_det.checkpoints.reading import Checkpoint, read_checkpoint
+from slowfast_det.config import ClipConfig, Config, config_names, parse_config
+from slowfast_det.models.network import ActionNetwork, ClassifierNetwork, initialise
 from slowfast_det.recipe import read_recipe
-from slowfast_det.weights.files import WeightFile, open_weights, state_dict_of
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,7 @@ class Model:
         name: what to call it: the weights' file name, or the configuration of an untrained one.
     """
 
-    network: ActionNetwork
+    network: Network
     config: Config
     labels: Labels
     name: str
@@ -66,10 +62,11 @@ def load_model(
     fallback: Config | None = None,
     overrides: Sequence[str] = (),
 ) -> Model:
-    """Load a model from a checkpoint of any supported layout.
+    """Load a model that scores persons from a checkpoint of any supported layout.
 
     Args:
-        weights: PySlowFast's ``.pyth`` or our safetensors; recognised by content.
+        weights: a file of PySlowFast (``.pyth``, Caffe2 ``.pkl``), PyTorchVideo, mmaction2 or ours; recognised
+            by content.
         config: a name in configs/, a yaml of ours or of PySlowFast; None: read it from the checkpoint.
         fallback: the configuration of a checkpoint that carries none.
         overrides: ``key=value`` texts over the configuration, wherever it came from.
@@ -80,19 +77,37 @@ def load_model(
     Raises:
         InputError: the file or the configuration is not usable, or one does not fit the other.
     """
-    file = open_weights(weights)
-    state, own_config, labels = _read(file, needs_config=config is None)
-    chosen = load_config(config) if config is not None else own_config or fallback
-    if chosen is not None and overrides:
-        chosen = parse_config(overridden(chosen.model_dump(), overrides), f"{file.path} with {' '.join(overrides)}")
+    model = load_any_model(weights, config, fallback=fallback, overrides=overrides)
+    if model.config.network.head != "persons":
+        raise InputError(f"{weights}: scores whole clips, not persons; it can only be trained on, as init of a recipe")
+    return model
+
+
+def load_any_model(
+    weights: str | Path,
+    config: str | Path | None = None,
+    *,
+    fallback: Config | None = None,
+    overrides: Sequence[str] = (),
+) -> Model:
+    """`load_model` for networks that score persons and for those that score clips."""
+    checkpoint = read_checkpoint(weights, own_config=config is None)
+    chosen = load_config(config) if config is not None else checkpoint.config or fallback
     if chosen is None:
-        raise InputError(f"{file.path}: does not say what network it is; name its config")
+        raise InputError(
+            f"{checkpoint.path}: its weights ({checkpoint.layout}) do not say what network they are; name its "
+            f"config{_fitting(checkpoint)}"
+        )
+    if overrides:
+        name = f"{checkpoint.path} with {' '.join(overrides)}"
+        chosen = parse_config(overridden(chosen.model_dump(), overrides), name)
     with torch.device("meta"):  # no memory is taken before the tensors are known to fit
-        network = build_network(chosen.network, chosen.clip.num_frames)
-    _fill(network, state, str(file.path))
+        network = build_network(chosen)
+    _fill(network, checkpoint)
+    labels = checkpoint.labels
     if labels is None or len(labels) != chosen.network.num_actions:
         labels = _labels(chosen)
-    return Model(network.eval(), chosen, labels, file.path.name)
+    return Model(network.eval(), chosen, labels, checkpoint.path.name)
 
 
 def untrained_model(config: str | Path | Config, labels: Labels | None = None) -> Model:
@@ -101,34 +116,43 @@ def untrained_model(config: str | Path | Config, labels: Labels | None = None) -
     Args:
         config: a configuration, by name, path or value.
         labels: its actions, if they are not the configuration's own; their number sets the outputs.
+
+    Raises:
+        InputError: the configuration is of a network that scores whole clips.
     """
     name = "model" if isinstance(config, Config) else Path(config).stem
     chosen = config if isinstance(config, Config) else load_config(config)
+    if chosen.network.head != "persons":
+        raise InputError(f"{config}: describes a network of whole clips; one with network.head persons is expected")
     if labels is not None:
         outputs = chosen.network.model_copy(update={"num_actions": len(labels)})
         kind = "ava" if labels.names == ava_labels().names else "numbered"
         chosen = chosen.model_copy(update={"network": outputs, "labels": kind})
-    network = build_network(chosen.network, chosen.clip.num_frames)
+    network = build_network(chosen)
     initialise(network)
     return Model(network.eval(), chosen, labels or _labels(chosen), f"untrained {name}")
 
 
 def load_network(weights: str | Path, config: str | Path | None = None) -> ActionNetwork:
     """The network of `load_model` alone: ``network(clip, boxes)`` gives logits."""
-    return load_model(weights, config).network
+    network = load_model(weights, config).network
+    assert isinstance(network, ActionNetwork)
+    return network
 
 
-def read_state(weights: str | Path) -> tuple[dict[str, Tensor], Labels | None]:
-    """A checkpoint's tensors under our names, and its actions if it says or implies them.
+def load_classifier(weights: str | Path, config: str | Path | None = None) -> ClassifierNetwork:
+    """A network that scores whole clips (Kinetics): ``classifier(clip)`` gives ``Tensor[B, N]`` scores.
 
-    Nothing is checked against a network: the checkpoint may be a classifier's.
+    Args:
+        weights, config: see `load_model`.
+
+    Raises:
+        InputError: as `load_model`, or the network scores persons.
     """
-    file = open_weights(weights)
-    state, _, labels = _read(file, needs_config=False)
-    if labels is None and not native.is_native(file.metadata):
-        head = state.get("head.projection.weight")
-        labels = ava_labels() if head is not None and len(head) == 80 else None  # PySlowFast's 80 are AVA's
-    return state, labels
+    network = load_any_model(weights, config).network
+    if not isinstance(network, ClassifierNetwork):
+        raise InputError(f"{weights}: scores persons, not whole clips; load_network reads it")
+    return network
 
 
 def load_config(name: str | Path) -> Config:
@@ -136,63 +160,13 @@ def load_config(name: str | Path) -> Config:
     return read_recipe(name).of_model()
 
 
-def build_network(config: NetworkConfig, num_frames: int) -> ActionNetwork:
-    """The network that a configuration describes, with uninitialised weights."""
-    blocks = BLOCKS[config.depth]
-    slow_blocks = config.slow_temporal_blocks or blocks
-    fast_blocks = config.fast_temporal_blocks or blocks
-    backbone = (
-        SlowFast(
-            width=config.width,
-            depth=config.depth,
-            num_frames=num_frames,
-            alpha=config.alpha,
-            beta=config.beta,
-            fusion_ratio=config.fusion_ratio,
-            fusion_kernel=config.fusion_kernel,
-            temporal_blocks=(slow_blocks, fast_blocks),
-            strides=config.strides,
-            dilations=config.dilations,
-        )
-        if config.pathways == "slowfast"
-        else SinglePathway(
-            width=config.width,
-            depth=config.depth,
-            temporal_kernels=SLOW_KERNELS,
-            temporal_blocks=slow_blocks,
-            strides=config.strides,
-            dilations=config.dilations,
-        )
-    )
-    head = RoIHead(
-        backbone.out_channels,
-        config.num_actions,
-        resolution=config.roi_resolution,
-        feature_stride=config.feature_stride,
-        aligned=config.aligned,
-        dropout=config.dropout,
-    )
-    return ActionNetwork(backbone, head, num_frames)
-
-
-def _read(file: WeightFile, needs_config: bool) -> tuple[dict[str, Tensor], Config | None, Labels | None]:
-    """Tensors under our names, and what the file says of itself."""
-    name = str(file.path)
-    if native.is_native(file.metadata):
-        config, labels = native.read_metadata(file.metadata, name)
-        return dict(file.content), config, labels
-    if pyslowfast.is_pyslowfast(file.content):
-        own = pyslowfast.config_of(file.content, name) if needs_config else None
-        return pyslowfast.state_dict_from(file.content), own, None
-    state = state_dict_of(file.content)
-    if state is not None and any(key.startswith("backbone.slow.stem.") for key in state):
-        return state, None, None
-    raise InputError(f"{name}: is a checkpoint of no layout that is known (PySlowFast's .pyth, our safetensors)")
-
-
-def _fill(network: ActionNetwork, state: Mapping[str, Tensor], name: str) -> None:
+def _fill(network: Network, checkpoint: Checkpoint) -> None:
     """Load every tensor or say which ones do not fit."""
     own = network.state_dict()
+    state = {key: _shaped(value, own.get(key)) for key, value in checkpoint.tensors.items()}
+    for key in own.keys() - state.keys():
+        if key.endswith(".num_batches_tracked"):  # a counter that only training asks for; Caffe2 has none
+            state[key] = torch.zeros((), dtype=torch.long)
     missing = sorted(own.keys() - state.keys())
     unknown = sorted(state.keys() - own.keys())
     misshapen = [
@@ -202,9 +176,35 @@ def _fill(network: ActionNetwork, state: Mapping[str, Tensor], name: str) -> Non
     ]
     findings = [_listed("lacks", missing), _listed("has the unknown", unknown), "; ".join(sorted(misshapen)[:3])]
     if any(findings):
-        raise InputError(f"{name}: does not fit its config: {'; '.join(filter(None, findings))}")
+        raise InputError(f"{checkpoint.path}: does not fit its config: {'; '.join(filter(None, findings))}")
+    if checkpoint.foreign:
+        log.warning("%s: is not read: %s", checkpoint.path, ", ".join(checkpoint.foreign))
     numbers = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
     network.load_state_dict(numbers, assign=True)
+
+
+def _shaped(value: Tensor, own: Tensor | None) -> Tensor:
+    """Caffe2 leaves out the last dimensions of 1 x 1 convolutions."""
+    if own is not None and own.shape == (*value.shape, *[1] * (own.dim() - value.dim())):
+        return value.reshape(own.shape)
+    return value
+
+
+def _fitting(checkpoint: Checkpoint) -> str:
+    """The packaged configurations whose networks have the checkpoint's tensors."""
+    shapes = {key: value.shape for key, value in checkpoint.tensors.items() if value.is_floating_point()}
+    names = []
+    for name in config_names():
+        with torch.device("meta"):
+            network = build_network(load_config(name))
+        own = {key: value.shape for key, value in network.state_dict().items() if value.is_floating_point()}
+        if own.keys() == shapes.keys() and all(_alike(shapes[key], shape) for key, shape in own.items()):
+            names.append(name)
+    return f" ({' and '.join(names)} fit{'s' if len(names) == 1 else ''} its tensors)" if names else ""
+
+
+def _alike(found: Sequence[int], expected: Sequence[int]) -> bool:
+    return tuple(found) + (1,) * (len(expected) - len(found)) == tuple(expected)
 
 
 def _listed(verb: str, keys: list[str]) -> str:

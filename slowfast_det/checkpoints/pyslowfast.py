@@ -1,68 +1,81 @@
-"""PySlowFast's checkpoints: ``.pyth`` files whose ``cfg`` text says what the network is.
+"""PySlowFast's names of tensors: ``s4.pathway0_res3.branch2.a.weight``, there and back.
 
-Names of facebookresearch/SlowFast 287ec00; only what an AVA detector needs is read.
+Names of facebookresearch/SlowFast 287ec00.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection
 
-from torch import Tensor
+TITLE = "PySlowFast's .pyth"
 
-from ava_tools.settings import read_yaml
-from slowfast_det.config import Config
-from slowfast_det.pyslowfast_config import read_config
-from slowfast_det.weights.files import state_dict_of
+_PATHWAYS = {"0": "slow", "1": "fast"}
+_BLOCK = re.compile(r"s([2-5])\.pathway([01])_res(\d+)\.(?:branch2\.)?(branch1|a|b|c)(_bn)?\.(\w+)")
+_NON_LOCAL = re.compile(r"s([2-5])\.pathway([01])_nonlocal(\d+)\.(?:conv_(theta|phi|g|out)|(bn))\.(\w+)")
+_STEM = re.compile(r"s1\.pathway([01])_stem\.(conv|bn)\.(\w+)")
+_LATERAL = re.compile(r"s([1-4])_fuse\.(conv_f2s|bn)\.(\w+)")
+_HEAD = re.compile(r"head\.projection\.(weight|bias)")
 
-_STAGES = {"s2": "res2", "s3": "res3", "s4": "res4", "s5": "res5"}
-_LATERALS = {"s1_fuse": 0, "s2_fuse": 1, "s3_fuse": 2, "s4_fuse": 3}
-_PATHWAYS = {"pathway0": "slow", "pathway1": "fast"}
-_BLOCK = re.compile(r"(s[2-5])\.(pathway[01])_res(\d+)\.(?:branch2\.)?(branch1|a|b|c)(_bn)?\.(\w+)")
-_STEM = re.compile(r"s1\.(pathway[01])_stem\.(conv|bn)\.(\w+)")
-_LATERAL = re.compile(r"(s[1-4]_fuse)\.(conv_f2s|bn)\.(\w+)")
-
-
-def is_pyslowfast(content: Any) -> bool:
-    """Whether a checkpoint was written by PySlowFast."""
-    return isinstance(content, Mapping) and state_dict_of(content.get("model_state")) is not None
+_OUR_BLOCK = re.compile(r"backbone\.(slow|fast)\.res([2-5])\.(\d+)\.(shortcut|a|b|c)\.(conv|norm)\.(\w+)")
+_OUR_NON_LOCAL = re.compile(r"backbone\.(slow|fast)\.res([2-5])\.(\d+)\.non_local\.(theta|phi|g|out|norm)\.(\w+)")
+_OUR_STEM = re.compile(r"backbone\.(slow|fast)\.stem\.first\.(conv|norm)\.(\w+)")
+_OUR_LATERAL = re.compile(r"backbone\.laterals\.([0-3])\.fuse\.(conv|norm)\.(\w+)")
 
 
-def config_of(content: Mapping[str, Any], name: str) -> Config | None:
-    """The configuration that the checkpoint carries, if it carries one.
-
-    Raises:
-        InputError: it is for a network that is not an AVA SlowFast or Slow-only one.
-    """
-    text = content.get("cfg")
-    if not isinstance(text, str) or not text.strip():
-        return None
-    return read_config(read_yaml(text, f"{name} (its cfg)"), f"{name} (its cfg)")
+def recognises(names: Collection[str]) -> bool:
+    """Whether a checkpoint's tensors have PySlowFast's names."""
+    return any(_STEM.fullmatch(_bare(name)) for name in names)
 
 
-def state_dict_from(content: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The checkpoint's tensors under our names; those without a counterpart keep theirs."""
-    return {_our_name(_without_prefix(key)): value for key, value in content["model_state"].items()}
-
-
-def _without_prefix(key: str) -> str:
-    """Distributed training leaves ``module.`` before each name."""
-    return key.removeprefix("module.")
-
-
-def _our_name(key: str) -> str:
-    if match := _BLOCK.fullmatch(key):
+def our_name(name: str) -> str | None:
+    """Our name of a tensor; None if no network of ours has such a one."""
+    name = _bare(name)
+    if match := _BLOCK.fullmatch(name):
         stage, pathway, block, part, norm, kind = match.groups()
         part = "shortcut" if part == "branch1" else part
-        return f"backbone.{_PATHWAYS[pathway]}.{_STAGES[stage]}.{block}.{part}.{'norm' if norm else 'conv'}.{kind}"
-    if match := _STEM.fullmatch(key):
+        return f"backbone.{_PATHWAYS[pathway]}.res{stage}.{block}.{part}.{'norm' if norm else 'conv'}.{kind}"
+    if match := _NON_LOCAL.fullmatch(name):
+        stage, pathway, block, part, _, kind = match.groups()
+        return f"backbone.{_PATHWAYS[pathway]}.res{stage}.{block}.non_local.{part or 'norm'}.{kind}"
+    if match := _STEM.fullmatch(name):
         pathway, layer, kind = match.groups()
         return f"backbone.{_PATHWAYS[pathway]}.stem.first.{_layer(layer)}.{kind}"
-    if match := _LATERAL.fullmatch(key):
-        lateral, layer, kind = match.groups()
-        return f"backbone.laterals.{_LATERALS[lateral]}.fuse.{_layer(layer)}.{kind}"
-    return key
+    if match := _LATERAL.fullmatch(name):
+        number, layer, kind = match.groups()
+        return f"backbone.laterals.{int(number) - 1}.fuse.{_layer(layer)}.{kind}"
+    return name if _HEAD.fullmatch(name) else None
+
+
+def their_name(name: str) -> str:
+    """PySlowFast's name of a tensor of ours.
+
+    Raises:
+        ValueError: PySlowFast has no such tensor.
+    """
+    numbers = {pathway: number for number, pathway in _PATHWAYS.items()}
+    if match := _OUR_BLOCK.fullmatch(name):
+        pathway, stage, block, part, layer, kind = match.groups()
+        place = "branch1" if part == "shortcut" else f"branch2.{part}"
+        return f"s{stage}.pathway{numbers[pathway]}_res{block}.{place}{'_bn' if layer == 'norm' else ''}.{kind}"
+    if match := _OUR_NON_LOCAL.fullmatch(name):
+        pathway, stage, block, part, kind = match.groups()
+        place = "bn" if part == "norm" else f"conv_{part}"
+        return f"s{stage}.pathway{numbers[pathway]}_nonlocal{block}.{place}.{kind}"
+    if match := _OUR_STEM.fullmatch(name):
+        pathway, layer, kind = match.groups()
+        return f"s1.pathway{numbers[pathway]}_stem.{'bn' if layer == 'norm' else 'conv'}.{kind}"
+    if match := _OUR_LATERAL.fullmatch(name):
+        number, layer, kind = match.groups()
+        return f"s{int(number) + 1}_fuse.{'bn' if layer == 'norm' else 'conv_f2s'}.{kind}"
+    if _HEAD.fullmatch(name):
+        return name
+    raise ValueError(f"PySlowFast has no tensor like {name}")
+
+
+def _bare(name: str) -> str:
+    """Distributed training leaves ``module.`` before each name, self-supervised training ``backbone.``."""
+    return name.removeprefix("module.").removeprefix("backbone.")
 
 
 def _layer(name: str) -> str:

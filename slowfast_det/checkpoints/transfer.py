@@ -11,11 +11,14 @@ import torch
 from torch import Tensor
 
 from ava_tools.errors import InputError
-from ava_tools.labels import Labels
-from slowfast_det.checkpoints.model import Model, read_state
+from ava_tools.labels import Labels, ava_labels
+from slowfast_det.checkpoints import mmaction2
+from slowfast_det.checkpoints.model import Model
+from slowfast_det.checkpoints.reading import read_checkpoint
 
 ClassMap = Literal["names"] | Mapping[str, str] | None
 _HEAD = "head.projection."
+_ROWS = f"{_HEAD}weight"
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,9 @@ def transfer(weights: str | Path, model: Model, class_map: ClassMap = None) -> T
     Raises:
         InputError: the file is not usable, nothing of it fits, or the map names an action that is not there.
     """
-    state, labels = read_state(weights)
+    state, labels, skipped = _read(weights)
     own = model.network.state_dict()
     loaded: list[str] = []
-    skipped: dict[str, str] = {}
     for name, value in state.items():
         if name not in own:
             skipped[name] = "the network has no such part"
@@ -98,6 +100,22 @@ def transfer(weights: str | Path, model: Model, class_map: ClassMap = None) -> T
     return Transfer(str(weights), tuple(name for name in taken if not copied_into(name)), skipped, fresh, copied)
 
 
+def _read(weights: str | Path) -> tuple[dict[str, Tensor], Labels | None, dict[str, str]]:
+    """A checkpoint's tensors with a row of the head for each action, its actions, and the names left out."""
+    checkpoint = read_checkpoint(weights, own_config=False)
+    state = dict(checkpoint.tensors)
+    rows = len(state[_ROWS]) if _ROWS in state else 0
+    labels = checkpoint.labels
+    if checkpoint.config is not None:
+        unused = checkpoint.config.network.unused_column
+    else:  # AVA's 80, which mmaction2 writes behind an unused row
+        unused = checkpoint.layout == mmaction2.TITLE and rows == 81
+        labels = ava_labels() if rows == 80 + int(unused) else None
+    if unused:
+        state |= {name: state[name][1:] for name in state if name.startswith(_HEAD)}
+    return state, labels, dict.fromkeys(checkpoint.foreign, "belongs to no network that is known")
+
+
 def _copy_head(
     source: str,
     state: Mapping[str, Tensor],
@@ -109,10 +127,11 @@ def _copy_head(
 ) -> tuple[tuple[str, str], ...]:
     """The head, whole or by rows; ``taken`` and ``skipped`` are added to."""
     own = {name: value for name, value in model.network.state_dict().items() if name.startswith(_HEAD)}
+    unused = int(model.config.network.unused_column)  # a first row that stands for no action
     theirs = {name: state[name] for name in own if name in state}
     alike = len(theirs) == len(own) and all(theirs[name].shape[1:] == value.shape[1:] for name, value in own.items())
     if class_map is None and alike and labels is not None and labels.names == model.labels.names:
-        taken |= theirs
+        taken |= {name: torch.cat([own[name][:unused], value.to(own[name].dtype)]) for name, value in theirs.items()}
         return ()
     pairs = _pairs(source, labels, model.labels, class_map) if class_map is not None else []
     if pairs and not alike:
@@ -121,7 +140,7 @@ def _copy_head(
     skipped |= dict.fromkeys(theirs, reason)
     if not pairs or labels is None:
         return ()
-    ours = torch.tensor([column for column, _ in pairs])
+    ours = torch.tensor([column for column, _ in pairs]) + unused
     from_theirs = torch.tensor([column for _, column in pairs])
     for name, value in own.items():
         mixed = value.clone()

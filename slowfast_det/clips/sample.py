@@ -44,41 +44,48 @@ def first_index(frame_time: Fraction) -> int:
     return math.ceil(frame_time * TIMELINE_RATE - _HALF)
 
 
-def clip_indices(time: float, num_frames: int, sampling_rate: int) -> range:
+def clip_indices(time: float, num_frames: int, sampling_rate: int, index_base: int = 0) -> range:
     """Time line indices of the clip around a moment; they may lie before 0 or after the end.
 
     PySlowFast's ``get_sequence``: the span of ``num_frames * sampling_rate`` frames around the centre,
     which is element ``num_frames // 2``. (Where T and rate are both odd it returns a frame too few;
-    here there are always T.)
+    here there are always T.) mmaction2's centre lies ``index_base`` 1 later.
     """
-    start = timeline_index(time) - num_frames * sampling_rate // 2
+    start = timeline_index(time) + index_base - num_frames * sampling_rate // 2
     return range(start, start + num_frames * sampling_rate, sampling_rate)
 
 
-def clip_moments(time: float, num_frames: int, sampling_rate: int) -> list[Fraction]:
+def clip_moments(time: float, num_frames: int, sampling_rate: int, index_base: int = 0) -> list[Fraction]:
     """The moments of a film at which the frames of the clip around ``time`` are shown, for `FrameSource.frames`.
 
     The centre is among them: the key frame is needed even where the sampling misses it.
     """
-    indices = {*clip_indices(time, num_frames, sampling_rate), timeline_index(time)}
+    indices = {*clip_indices(time, num_frames, sampling_rate, index_base), timeline_index(time)}
     return sorted({(max(0, index) + _HALF) / TIMELINE_RATE for index in indices})  # before 0 stands frame 0
 
 
 def read_clip(
-    film: FrameSource, time: float, *, num_frames: int, sampling_rate: int, prepare: Callable[[Image], Image]
+    film: FrameSource,
+    time: float,
+    *,
+    num_frames: int,
+    sampling_rate: int,
+    prepare: Callable[[Image], Image],
+    index_base: int = 0,
 ) -> Clip | None:
     """The clip around one moment of a film; None beyond the film's end.
 
     It is the clip that `stream_clips` cuts, but nothing that it does not need is decoded.
     """
     clips = stream_clips(
-        film.frames(moments=clip_moments(time, num_frames, sampling_rate)),
+        film.frames(moments=clip_moments(time, num_frames, sampling_rate, index_base)),
         [time],
         num_frames=num_frames,
         sampling_rate=sampling_rate,
         frame_length=1 / film.info.rate,
         prepare=prepare,
         include_end=True,
+        index_base=index_base,
     )
     return next(clips, None)
 
@@ -134,6 +141,7 @@ def stream_clips(
     frame_length: Fraction,
     prepare: Callable[[Image], Image],
     include_end: bool = False,
+    index_base: int = 0,
 ) -> Iterator[Clip]:
     """Cut clips out of a film in one pass.
 
@@ -147,12 +155,13 @@ def stream_clips(
         frame_length: seconds that the last frame is shown.
         prepare: what is done to each picture before it is kept (resizing).
         include_end: whether a moment exactly at the film's end still has a clip.
+        index_base: see `clip_indices`.
 
     Yields:
         One clip a moment, in order, up to the last moment within the film.
     """
     moments = iter(times)
-    upcoming = _gathering(next(moments, None), num_frames, sampling_rate)
+    upcoming = _gathering(next(moments, None), num_frames, sampling_rate, index_base)
     open_clips: deque[_Gathering] = deque()
     prepared = _Preparation(prepare)
     for frame, end in _with_ends(frames):
@@ -164,7 +173,7 @@ def stream_clips(
                 upcoming = None
                 break
             open_clips.append(upcoming)
-            upcoming = _gathering(next(moments, None), num_frames, sampling_rate)
+            upcoming = _gathering(next(moments, None), num_frames, sampling_rate, index_base)
         if film_end is not None:  # clips begun before the end was known may lie beyond it
             late = [c for c in open_clips if c.time > film_end or (c.time == film_end and not include_end)]
             for clip in late:
@@ -177,8 +186,8 @@ def stream_clips(
             return
 
 
-def _gathering(time: float | None, num_frames: int, sampling_rate: int) -> _Gathering | None:
-    return None if time is None else _Gathering(time, clip_indices(time, num_frames, sampling_rate))
+def _gathering(time: float | None, num_frames: int, sampling_rate: int, index_base: int) -> _Gathering | None:
+    return None if time is None else _Gathering(time, clip_indices(time, num_frames, sampling_rate, index_base))
 
 
 def _with_ends(frames: Iterable[Frame]) -> Iterator[tuple[Frame, float]]:

@@ -1,48 +1,71 @@
-"""From a clip to the features of its last stage: two pathways (SlowFast) or one (Slow-only)."""
+"""From a clip to the features of its last stage: two pathways (SlowFast) or one (Slow-only, C2D, I3D)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from slowfast_det.models.blocks import EXPANSION, Pathway
 from slowfast_det.models.lateral import TimeStridedConv
+from slowfast_det.models.nonlocal_block import NonLocalPlacement
 
-SLOW_KERNELS = ((1,), (1,), (1,), (3,), (3,))
-FAST_KERNELS = ((5,), (3,), (3,), (3,), (3,))
+Single = Literal["slow", "c2d", "i3d"]
+SlowFrames = Literal["linspace", "stride"]
+
+TEMPORAL_KERNELS: dict[str, tuple[tuple[int, ...], ...]] = {
+    "slow": ((1,), (1,), (1,), (3,), (3,)),
+    "fast": ((5,), (3,), (3,), (3,), (3,)),
+    "c2d": ((1,), (1,), (1,), (1,), (1,)),
+    "i3d": ((5,), (3,), (3, 1), (3, 1), (1, 3)),
+}
+"""Frames that the stem and the blocks of res2..res5 look at; a stage repeats its pattern."""
 
 
 class SinglePathway(nn.Module):
-    """One pathway over every frame of the clip: the Slow-only network."""
+    """One pathway over every frame of the clip."""
 
     def __init__(
         self,
+        kind: Single,
         *,
         width: int,
         depth: int,
-        temporal_kernels: Sequence[Sequence[int]],
         temporal_blocks: Sequence[int],
+        temporal_pool: int,
         strides: Sequence[int],
         dilations: Sequence[int],
+        stride_first: bool = False,
+        non_local: Sequence[NonLocalPlacement] = (),
     ) -> None:
-        """For the arguments see `Pathway`."""
+        """Build the pathway.
+
+        Args:
+            kind: a key of `TEMPORAL_KERNELS`.
+            temporal_pool: frames of which the maximum is taken behind res2; 2 in PySlowFast's C2D and I3D.
+            width, depth, temporal_blocks, strides, dilations, stride_first, non_local: see `Pathway`.
+        """
         super().__init__()
         self.slow = Pathway(
             width=width,
             depth=depth,
-            temporal_kernels=temporal_kernels,
+            temporal_kernels=TEMPORAL_KERNELS[kind],
             temporal_blocks=temporal_blocks,
             strides=strides,
             dilations=dilations,
+            stride_first=stride_first,
+            non_local=non_local,
         )
+        self.pool = nn.MaxPool3d((temporal_pool, 1, 1)) if temporal_pool > 1 else nn.Identity()
         self.out_channels = (self.slow.out_channels,)
 
     def forward(self, clip: Tensor) -> tuple[Tensor, ...]:
-        """``Tensor[B, 3, T, H, W]`` -> one ``Tensor[B, C, T, H/16, W/16]``."""
-        x = self.slow.stem(clip)
-        for stage in self.slow.stages:
+        """``Tensor[B, 3, T, H, W]`` -> one ``Tensor[B, C, T/pool, H/16, W/16]``."""
+        res2, *later = self.slow.stages
+        x = self.pool(res2(self.slow.stem(clip)))
+        for stage in later:
             x = stage(x)
         return (x,)
 
@@ -58,11 +81,14 @@ class SlowFast(nn.Module):
         num_frames: int,
         alpha: int,
         beta: int,
+        slow_frames: SlowFrames,
         fusion_ratio: int,
         fusion_kernel: int,
+        fusion_norm: bool,
         temporal_blocks: tuple[Sequence[int], Sequence[int]],
         strides: Sequence[int],
         dilations: Sequence[int],
+        non_local: tuple[Sequence[NonLocalPlacement], Sequence[NonLocalPlacement]] = ((), ()),
     ) -> None:
         """Build both pathways.
 
@@ -71,33 +97,37 @@ class SlowFast(nn.Module):
             depth: of both pathways, a key of `BLOCKS`.
             num_frames: T, the frames of a clip; the slow pathway sees ``T / alpha`` of them.
             alpha, beta: the paper's ratios of frame rate and of channels.
-            fusion_ratio, fusion_kernel: see `TimeStridedConv`.
-            temporal_blocks: see `Pathway`, of the slow and of the fast one.
+            slow_frames: which frames these are, see `slow_frame_indices`.
+            fusion_ratio, fusion_kernel, fusion_norm: see `TimeStridedConv`.
+            temporal_blocks, non_local: see `Pathway`, of the slow and of the fast one.
             strides, dilations: see `Pathway`.
         """
         super().__init__()
         thin = width // beta
-        self.register_buffer("slow_frames", linspaced_frames(num_frames, num_frames // alpha), persistent=False)
+        self.register_buffer("slow_frames", slow_frame_indices(num_frames, alpha, slow_frames), persistent=False)
         self.fast = Pathway(
             width=thin,
             depth=depth,
-            temporal_kernels=FAST_KERNELS,
+            temporal_kernels=TEMPORAL_KERNELS["fast"],
             temporal_blocks=temporal_blocks[1],
             strides=strides,
             dilations=dilations,
+            non_local=non_local[1],
         )
         fast_channels = (thin, *(thin * EXPANSION * 2**stage for stage in range(3)))  # after stem, res2, res3, res4
         self.laterals = nn.ModuleList(
-            TimeStridedConv(channels, fusion_ratio, fusion_kernel, alpha) for channels in fast_channels
+            TimeStridedConv(channels, fusion_ratio, fusion_kernel, alpha, normed=fusion_norm)
+            for channels in fast_channels
         )
         self.slow = Pathway(
             width=width,
             depth=depth,
-            temporal_kernels=SLOW_KERNELS,
+            temporal_kernels=TEMPORAL_KERNELS["slow"],
             temporal_blocks=temporal_blocks[0],
             lateral_channels=[fusion_ratio * channels for channels in fast_channels],
             strides=strides,
             dilations=dilations,
+            non_local=non_local[0],
         )
         self.out_channels = (self.slow.out_channels, self.fast.out_channels)
 
@@ -111,9 +141,12 @@ class SlowFast(nn.Module):
         return slow, fast
 
 
-def linspaced_frames(num_frames: int, count: int) -> Tensor:
-    """Which frames the slow pathway sees: evenly spaced with both ends, cut to whole numbers.
+def slow_frame_indices(num_frames: int, alpha: int, choice: SlowFrames) -> Tensor:
+    """Which T/alpha of T frames the slow pathway sees.
 
-    PySlowFast's choice: 0 4 8 13 17 22 26 31 for 8 of 32, not every fourth frame.
+    ``linspace``: evenly spaced with both ends, cut to whole numbers, 0 4 8 13 17 22 26 31 for 8 of 32
+    (PySlowFast, PyTorchVideo); ``stride``: every alpha-th from the first (mmaction2).
     """
-    return torch.linspace(0, num_frames - 1, count, device="cpu").long()
+    if choice == "stride":
+        return torch.arange(0, num_frames, alpha, device="cpu")
+    return torch.linspace(0, num_frames - 1, num_frames // alpha, device="cpu").long()

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from slowfast_det.models.nonlocal_block import NonLocal, NonLocalPlacement
+
 BLOCKS = {14: (1, 1, 1, 1), 26: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 """Bottlenecks of res2..res5 by depth; 14 and 26 are small ones of ours."""
 
@@ -14,7 +16,7 @@ EXPANSION = 4  # channels of a stage over those of its 3 x 3 convolutions
 
 
 class ConvNorm(nn.Module):
-    """A convolution without bias, followed by batch normalisation."""
+    """A convolution without bias, followed by batch normalisation unless ``normed`` is off."""
 
     def __init__(
         self,
@@ -23,6 +25,8 @@ class ConvNorm(nn.Module):
         kernel: tuple[int, int, int],
         stride: tuple[int, int, int] = (1, 1, 1),
         dilation: tuple[int, int, int] = (1, 1, 1),
+        *,
+        normed: bool = True,
     ) -> None:
         """Kernel, stride and dilation are (time, height, width); padding keeps the size at stride 1."""
         super().__init__()
@@ -31,12 +35,17 @@ class ConvNorm(nn.Module):
         self.conv = nn.Conv3d(
             in_channels, out_channels, kernel, stride=stride, padding=padding, dilation=dilation, bias=False
         )
-        self.norm = nn.BatchNorm3d(out_channels)
+        self.norm = nn.BatchNorm3d(out_channels) if normed else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """``Tensor[B, C, T, H, W]`` to the same with the new channels and strides."""
         normed: Tensor = self.norm(self.conv(x))
         return normed
+
+    def zero_norm(self) -> None:
+        """Let nothing through until the norm's gain is trained."""
+        if isinstance(self.norm, nn.BatchNorm3d):
+            nn.init.zeros_(self.norm.weight)
 
 
 class Stem(nn.Module):
@@ -57,25 +66,46 @@ class Stem(nn.Module):
 class Bottleneck(nn.Module):
     """1 x 1 (over time: ``temporal_kernel``), 3 x 3 and 1 x 1 convolutions around a shortcut.
 
-    The stride is on the 3 x 3 convolution; the shortcut is a convolution wherever size or channels change.
+    The shortcut is a convolution wherever size or channels change.
     """
 
     def __init__(
-        self, in_channels: int, inner_channels: int, temporal_kernel: int, stride: int = 1, dilation: int = 1
+        self,
+        in_channels: int,
+        inner_channels: int,
+        temporal_kernel: int,
+        stride: int = 1,
+        dilation: int = 1,
+        *,
+        stride_first: bool = False,
+        non_local: NonLocal | None = None,
     ) -> None:
+        """Build a block.
+
+        Args:
+            in_channels: of what comes in; ``inner_channels * EXPANSION`` go out.
+            inner_channels: of the 3 x 3 convolution.
+            temporal_kernel: frames that the first convolution looks at.
+            stride, dilation: spatial.
+            stride_first: whether the first convolution takes the stride (PySlowFast's RESNET.STRIDE_1X1)
+                instead of the 3 x 3 one.
+            non_local: what follows the block.
+        """
         super().__init__()
         out_channels = inner_channels * EXPANSION
+        first, second = (stride, 1) if stride_first else (1, stride)
         self.shortcut = (
             ConvNorm(in_channels, out_channels, (1, 1, 1), stride=(1, stride, stride))
             if in_channels != out_channels or stride != 1
             else None
         )
-        self.a = ConvNorm(in_channels, inner_channels, (temporal_kernel, 1, 1))
+        self.a = ConvNorm(in_channels, inner_channels, (temporal_kernel, 1, 1), stride=(1, first, first))
         self.b = ConvNorm(
-            inner_channels, inner_channels, (1, 3, 3), stride=(1, stride, stride), dilation=(1, dilation, dilation)
+            inner_channels, inner_channels, (1, 3, 3), stride=(1, second, second), dilation=(1, dilation, dilation)
         )
         self.c = ConvNorm(inner_channels, out_channels, (1, 1, 1))
         self.relu = nn.ReLU(inplace=True)
+        self.non_local = non_local
 
     def forward(self, x: Tensor) -> Tensor:
         """``Tensor[B, C, T, H, W]`` -> ``Tensor[B, C', T, H/stride, W/stride]``."""
@@ -83,7 +113,7 @@ class Bottleneck(nn.Module):
         branch: Tensor = self.c(self.relu(self.b(self.relu(self.a(x)))))
         branch += shortcut
         out: Tensor = self.relu(branch)
-        return out
+        return out if self.non_local is None else self.non_local(out)
 
 
 class Pathway(nn.Module):
@@ -99,6 +129,8 @@ class Pathway(nn.Module):
         lateral_channels: Sequence[int] = (0, 0, 0, 0),
         strides: Sequence[int] = (1, 2, 2, 1),
         dilations: Sequence[int] = (1, 1, 1, 2),
+        stride_first: bool = False,
+        non_local: Sequence[NonLocalPlacement] = (),
     ) -> None:
         """Build a pathway.
 
@@ -111,15 +143,25 @@ class Pathway(nn.Module):
                 a temporal kernel of 1 (PySlowFast's NUM_BLOCK_TEMP_KERNEL).
             lateral_channels: channels that arrive from another pathway before res2..res5.
             strides, dilations: spatial, of res2..res5. The detector keeps res5 at res4's size, dilated.
+            stride_first: see `Bottleneck`.
+            non_local: where non-local blocks follow.
+
+        Raises:
+            ValueError: a non-local block follows one that is not there.
         """
         super().__init__()
         self.stem = Stem(width, temporal_kernels[0][0])
+        attended = {(placement.stage, block): placement for placement in non_local for block in placement.blocks}
+        for stage, block in attended:
+            if not 0 <= block < BLOCKS[depth][STAGES.index(stage)]:
+                raise ValueError(f"a non-local block follows block {block} of {stage}, which depth {depth} lacks")
         channels = width
         for number, stage in enumerate(STAGES):
             inner = width * 2**number
             pattern = temporal_kernels[number + 1]
             blocks = []
             for block in range(BLOCKS[depth][number]):
+                placement = attended.get((stage, block))
                 blocks.append(
                     Bottleneck(
                         channels + (lateral_channels[number] if block == 0 else 0),
@@ -127,6 +169,8 @@ class Pathway(nn.Module):
                         temporal_kernel=pattern[block % len(pattern)] if block < temporal_blocks[number] else 1,
                         stride=strides[number] if block == 0 else 1,
                         dilation=dilations[number],
+                        stride_first=stride_first,
+                        non_local=None if placement is None else _non_local(inner * EXPANSION, placement),
                     )
                 )
                 channels = inner * EXPANSION
@@ -137,3 +181,13 @@ class Pathway(nn.Module):
     def stages(self) -> tuple[nn.Module, ...]:
         """res2 .. res5."""
         return tuple(self.get_submodule(stage) for stage in STAGES)
+
+
+def _non_local(channels: int, placement: NonLocalPlacement) -> NonLocal:
+    return NonLocal(
+        channels,
+        affinity=placement.affinity,
+        pool=placement.pool,
+        groups=placement.groups,
+        project_first=placement.project_first,
+    )

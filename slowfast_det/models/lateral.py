@@ -11,12 +11,20 @@ from slowfast_det.models.blocks import ConvNorm
 class TimeStridedConv(nn.Module):
     """A convolution over time with stride alpha on the fast features, concatenated behind the slow ones."""
 
-    def __init__(self, fast_channels: int, ratio: int, kernel: int, alpha: int) -> None:
-        """``ratio`` times the fast channels are handed over; ``kernel`` frames are looked at."""
+    def __init__(self, fast_channels: int, ratio: int, kernel: int, alpha: int, *, normed: bool = True) -> None:
+        """Build the connection.
+
+        Args:
+            fast_channels: of the fast features.
+            ratio: channels that are handed over per fast channel.
+            kernel: frames that are looked at.
+            alpha: fast frames per slow frame.
+            normed: whether batch norm and ReLU follow (PySlowFast); mmaction2 hands over the bare convolution.
+        """
         super().__init__()
         self.out_channels = ratio * fast_channels
-        self.fuse = ConvNorm(fast_channels, self.out_channels, (kernel, 1, 1), stride=(alpha, 1, 1))
-        self.relu = nn.ReLU(inplace=True)
+        self.fuse = ConvNorm(fast_channels, self.out_channels, (kernel, 1, 1), stride=(alpha, 1, 1), normed=normed)
+        self.relu = nn.ReLU(inplace=True) if normed else nn.Identity()
 
     def forward(self, slow: Tensor, fast: Tensor) -> Tensor:
         """``[B, C, T/alpha, H, W]`` and ``[B, C', T, H, W]`` -> ``[B, C + ratio * C', T/alpha, H, W]``."""

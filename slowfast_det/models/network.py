@@ -1,10 +1,12 @@
-"""The action network: clip and boxes in, logits out."""
+"""The networks: clip and boxes to logits of each person, or clip to scores of its classes."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 from slowfast_det.models.blocks import Bottleneck
+from slowfast_det.models.classifier_head import ClassifierHead
+from slowfast_det.models.nonlocal_block import NonLocal
 from slowfast_det.models.roi_head import RoIHead
 
 
@@ -31,8 +33,7 @@ class ActionNetwork(nn.Module):
         Raises:
             ValueError: clip or boxes have another shape.
         """
-        if clip.dim() != 5 or clip.shape[1] != 3 or clip.shape[2] != self.num_frames:
-            raise ValueError(f"the clip is {list(clip.shape)}; [B, 3, {self.num_frames}, H, W] is expected")
+        _check_clip(clip, self.num_frames)
         if boxes.dim() != 2 or boxes.shape[1] != 5:
             raise ValueError(f"the boxes are {list(boxes.shape)}; [K, 5] (clip index, x1, y1, x2, y2) is expected")
         features = self.backbone(clip)
@@ -40,22 +41,66 @@ class ActionNetwork(nn.Module):
         return logits
 
 
+class ClassifierNetwork(nn.Module):
+    """A backbone and the head that scores the classes of a whole clip."""
+
+    def __init__(self, backbone: nn.Module, head: ClassifierHead, num_frames: int, *, exclusive: bool = True) -> None:
+        """``num_frames`` is T, the frames of every clip; ``exclusive``: softmax of the classes, else sigmoids."""
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+        self.num_frames = num_frames
+        self.exclusive = exclusive
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """Scores of every class at each position of the clip, averaged.
+
+        Args:
+            clip: ``Tensor[B, 3, T, H, W]``, normalised.
+
+        Returns:
+            ``Tensor[B, N]``; where classes exclude each other, each row sums to 1.
+
+        Raises:
+            ValueError: the clip has another shape.
+        """
+        logits = self.logits(clip)
+        scores = logits.softmax(dim=-1) if self.exclusive else logits.sigmoid()
+        return scores.mean(dim=(1, 2))
+
+    def logits(self, clip: Tensor) -> Tensor:
+        """Logits at every position, ``Tensor[B, H', W', N]``."""
+        _check_clip(clip, self.num_frames)
+        logits: Tensor = self.head(self.backbone(clip))
+        return logits
+
+
+def _check_clip(clip: Tensor, num_frames: int) -> None:
+    if clip.dim() != 5 or clip.shape[1] != 3 or clip.shape[2] != num_frames:
+        raise ValueError(f"the clip is {list(clip.shape)}; [B, 3, {num_frames}, H, W] is expected")
+
+
 def initialise(network: nn.Module, *, head_std: float = 0.01, zero_final_norm: bool = True) -> None:
     """Draw fresh weights as the paper's code does.
 
     Convolutions: normal with He's deviation over fan-out; norms: gain 1, but 0 for the last one of each
-    residual block (``zero_final_norm``), so that a block starts as its shortcut; linear: normal
-    ``head_std``; all biases 0.
+    residual and non-local block (``zero_final_norm``), so that a block starts as its shortcut; the last linear
+    layer: normal ``head_std``, one before it: Xavier's; all biases 0.
     """
-    for module in network.modules():
+    for name, module in network.named_modules():
         if isinstance(module, nn.Conv3d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.Linear):
-            nn.init.normal_(module.weight, std=head_std)
+            if name.endswith("projection"):
+                nn.init.normal_(module.weight, std=head_std)
+            else:
+                nn.init.xavier_normal_(module.weight)
             nn.init.zeros_(module.bias)
     if zero_final_norm:
         for module in network.modules():
             if isinstance(module, Bottleneck):
-                nn.init.zeros_(module.c.norm.weight)
+                module.c.zero_norm()
+            elif isinstance(module, NonLocal):
+                nn.init.zeros_(module.norm.weight)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 from torchvision.ops import roi_align
+
+from slowfast_det.models.relation import PersonFrameRelation
+
+Context = Literal["none", "frame", "acrn"]
+TemporalPooling = Literal["avg", "max"]
 
 
 class RoIHead(nn.Module):
-    """Average over time, RoIAlign around each person, maximum over the region, one linear layer.
+    """Pool over time, RoIAlign around each person, maximum over the region, one or two linear layers.
 
-    PySlowFast's head (its ResNetRoIHead), up to the activation: logits come out.
+    PySlowFast's head (its ResNetRoIHead), up to the activation: logits come out. Its switches are
+    mmaction2's (SingleRoIExtractor3D, BBoxHeadAVA).
     """
 
     def __init__(
@@ -23,6 +31,10 @@ class RoIHead(nn.Module):
         resolution: int = 7,
         feature_stride: int = 16,
         aligned: bool = True,
+        temporal_pooling: TemporalPooling = "avg",
+        context: Context = "none",
+        mlp: bool = False,
+        unused_column: bool = False,
         dropout: float = 0.5,
     ) -> None:
         """Build the head.
@@ -33,14 +45,28 @@ class RoIHead(nn.Module):
             resolution: side of the grid that RoIAlign samples.
             feature_stride: pixels of the clip per cell of the features.
             aligned: RoIAlign's half-pixel shift. Published weights differ in it and do not tell.
-            dropout: share of features dropped before the linear layer in training.
+            temporal_pooling: mean or maximum over the frames.
+            context: what a person's features are joined with: nothing; ``frame``, the whole frame pooled to
+                the same grid (with_global); ``acrn``, every cell of the frame (see `PersonFrameRelation`).
+            mlp: a hidden layer as wide as the features before the last one (mlp_head).
+            unused_column: the last layer has an output 0 that stands for no action (background_class); it is
+                kept in the weights and never handed out.
+            dropout: share of features dropped before the linear layers in training.
         """
         super().__init__()
         self.resolution = resolution
         self.feature_stride = feature_stride
         self.aligned = aligned
+        self.temporal_pooling = temporal_pooling
+        self.context = context
+        self.unused_column = unused_column
+        channels = sum(in_channels)
+        self.relation = PersonFrameRelation(channels) if context == "acrn" else None
+        if context == "frame":
+            channels *= 2
         self.dropout = nn.Dropout(dropout)
-        self.projection = nn.Linear(sum(in_channels), num_actions)
+        self.hidden = nn.Sequential(nn.Linear(channels, channels), nn.ReLU(inplace=True)) if mlp else nn.Identity()
+        self.projection = nn.Linear(channels, num_actions + int(unused_column))
 
     def forward(self, features: Sequence[Tensor], boxes: Tensor) -> Tensor:
         """Score every person.
@@ -52,17 +78,24 @@ class RoIHead(nn.Module):
         Returns:
             ``Tensor[K, N]`` logits.
         """
-        pooled = []
-        for pathway in features:
-            over_time = pathway.mean(dim=2)  # [B, C, H, W]
-            regions = roi_align(
-                over_time,
-                boxes.to(over_time.dtype),
-                output_size=self.resolution,
-                spatial_scale=1 / self.feature_stride,
-                sampling_ratio=0,
-                aligned=self.aligned,
-            )  # [K, C, resolution, resolution]
-            pooled.append(regions.amax(dim=(2, 3)))  # [K, C]
-        logits: Tensor = self.projection(self.dropout(torch.cat(pooled, dim=1)))  # [K, N]
-        return logits
+        over_time = [self._over_time(pathway) for pathway in features]
+        frame = torch.cat(over_time, dim=1)  # [B, C, H, W]
+        regions = roi_align(
+            frame,
+            boxes.to(frame.dtype),
+            output_size=self.resolution,
+            spatial_scale=1 / self.feature_stride,
+            sampling_ratio=0,
+            aligned=self.aligned,
+        )  # [K, C, resolution, resolution]
+        persons = regions.amax(dim=(2, 3))  # [K, C]
+        if self.context == "frame":
+            cells = adaptive_avg_pool2d(frame, self.resolution).amax(dim=(2, 3))  # [B, C]
+            persons = torch.cat([persons, cells[boxes[:, 0].long()]], dim=1)  # [K, 2C]
+        elif self.relation is not None:
+            persons = self.relation(persons, frame, boxes[:, 0].long())
+        logits: Tensor = self.projection(self.hidden(self.dropout(persons)))
+        return logits[:, 1:] if self.unused_column else logits  # [K, N]
+
+    def _over_time(self, pathway: Tensor) -> Tensor:
+        return pathway.mean(dim=2) if self.temporal_pooling == "avg" else pathway.amax(dim=2)

@@ -85,7 +85,7 @@ def _refuse_broken_arithmetic(recipe: Recipe, device: torch.device) -> None:
     Raises:
         InputError: the recipe asks for that.
     """
-    slow_frames = recipe.clip.num_frames // (recipe.network.alpha if recipe.network.pathways == "slowfast" else 1)
+    slow_frames = recipe.clip.num_frames // (recipe.network.alpha if recipe.network.architecture == "slowfast" else 1)
     if device.type == "cpu" and recipe.training.precision in ("bf16", "fp16") and slow_frames == 2:
         raise InputError(
             f"training.precision is {recipe.training.precision}, in which on a CPU gradients of a slow pathway with 2 "

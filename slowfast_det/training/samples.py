@@ -190,6 +190,7 @@ class ActionSamples(Dataset[Sample]):
             num_frames=self.clip.num_frames,
             sampling_rate=self.clip.sampling_rate,
             prepare=(lambda image: image) if keeping else view.image,
+            index_base=self.clip.index_base,
         )
         if clip is None:
             raise InputError("lies beyond the film's end")

@@ -14,10 +14,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ava_tools import safe_pickle
 from ava_tools.atomic import replacing
 from ava_tools.errors import InputError
 
-_EXPECTED = "a PyTorch checkpoint (.pth, .pyth) or a safetensors file is expected"
+_EXPECTED = "a PyTorch checkpoint (.pth, .pyth), a pickle of arrays (.pkl) or a safetensors file is expected"
+_ZIP = b"PK\x03\x04"  # what torch.save has written since 1.6
+_TORCH_MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # and before: the number that its first pickle holds
+_PICKLES = (b"\x80", b"(", b"}")  # protocol 2 and later; a dict in protocol 0 and 1
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class WeightFile:
 
 
 def open_weights(path: str | Path) -> WeightFile:
-    """Read a PyTorch or safetensors file.
+    """Read a PyTorch or safetensors file, or a pickle of plain data and arrays.
 
     Raises:
         InputError: missing, empty, cut off, foreign, or asking for code to be run; one sentence.
@@ -47,6 +51,11 @@ def open_weights(path: str | Path) -> WeightFile:
         return _open_safetensors(path)
     if head.lstrip()[:1] == b"<" or head.startswith(b"version https://git-lfs"):
         raise InputError(f"{path}: is a text page, not weights (a download that failed?); {_EXPECTED}")
+    if head.startswith(_PICKLES) and _TORCH_MAGIC not in head[:64]:
+        try:
+            return WeightFile(path, safe_pickle.load(path))
+        except InputError as problem:
+            raise InputError(f"{problem}; nothing in it was run") from None
     return _open_torch(path)
 
 

@@ -46,7 +46,9 @@ def test_names_of_distributed_training_are_read(tmp_path, theirs):
 def test_a_given_config_replaces_the_files_own(tmp_path, theirs):
     path = tmp_path / "c.pyth"
     torch.save({key: value for key, value in theirs.items() if key != "cfg"}, path)
-    with pytest.raises(InputError, match=r"c.pyth: does not say what network it is; name its config"):
+    with pytest.raises(
+        InputError, match=r"do not say what network they are; name its config \(.*slow_r50_4x16.* fit its tensors"
+    ):
         load_network(path)
     assert load_network(path, config="slow_r50_4x16").num_frames == 4
     assert load_model(path, config="slow_r50_4x16").labels.names[11] == "stand"
@@ -64,7 +66,12 @@ def _changed(checkpoint, name, value):
     ("name", "value", "message"),
     [
         pytest.param("head.projection.bias", None, "lacks head.projection.bias", id="head missing"),
-        pytest.param("s9.extra", torch.zeros(1), "has the unknown s9.extra", id="unknown tensor"),
+        pytest.param(
+            "s5.pathway0_res3.branch2.a.weight",
+            torch.zeros(1),
+            "has the unknown backbone.slow.res5.3.a.conv.weight",
+            id="a block too many",
+        ),
         pytest.param(
             "head.projection.bias",
             torch.zeros(6),
@@ -83,10 +90,8 @@ def test_what_does_not_fit_is_named(tmp_path, theirs, name, value, message):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        pytest.param("ARCH: slow\n", "ARCH: i3d\n", "MODEL.ARCH is 'i3d'", id="other architecture"),
-        pytest.param(
-            "  ALIGNED: true\n  ENABLE: true", "  ALIGNED: true\n  ENABLE: false", "DETECTION.ENABLE", id="no detector"
-        ),
+        pytest.param("ARCH: slow\n", "ARCH: x3d\n", "MODEL.ARCH is 'x3d'", id="other architecture"),
+        pytest.param("MODEL_NAME: ResNet\n", "MODEL_NAME: X3D\n", "MODEL.MODEL_NAME is 'X3D'", id="other builder"),
         pytest.param("DEPTH: 50", "DEPTH: 34", "network.depth", id="other depth"),
         pytest.param("SPATIAL_SCALE_FACTOR: 16", "SPATIAL_SCALE_FACTOR: 32", "make 16", id="other stride"),
         pytest.param("MODEL:", "MODEL: 3\nX:", "MODEL is 3", id="no section"),
@@ -162,7 +167,7 @@ def test_missing_and_unknown_files_are_named(tmp_path):
         pytest.param("config", "{", "lack a readable 'config'", id="no json"),
         pytest.param("labels", "[[1]]", "labels are no list", id="labels of another form"),
         pytest.param("labels", json.dumps([[1, "walk", "pose", True]]), "names 1 actions", id="too few labels"),
-        pytest.param("config", json.dumps({"network": {}}), "network.pathways", id="config incomplete"),
+        pytest.param("config", json.dumps({"network": {}}), "network.architecture", id="config incomplete"),
     ],
 )
 def test_wrong_metadata_are_named(tmp_path, key, value, message):

@@ -7,7 +7,8 @@ import yaml
 from golden import FIXTURES
 
 from ava_tools import InputError
-from slowfast_det.checkpoints.model import build_network, load_config
+from slowfast_det.checkpoints.architecture import build_network
+from slowfast_det.checkpoints.model import load_config
 from slowfast_det.config import config_names, parse_config
 from slowfast_det.recipe import read_recipe
 
@@ -17,7 +18,7 @@ PARAMETERS = {"slowfast_r50_8x8": 33_828_888, "slow_r50_4x16": 31_798_416}  # Py
 @pytest.mark.parametrize("name", config_names())
 def test_packaged_configs_build(name):
     config = load_config(name)
-    network = build_network(config.network, config.clip.num_frames)
+    network = build_network(config)
     count = sum(weight.numel() for weight in network.parameters())
     assert count == PARAMETERS.get(name, count)
 
@@ -38,7 +39,7 @@ def test_packaged_configs_equal_pyslowfasts(name, theirs):
         for key, value in ours.network.model_dump().items()
         if value != read.network.model_dump()[key] and not key.endswith("temporal_blocks")
     }
-    unused = {"alpha", "beta", "fusion_ratio", "fusion_kernel"} if ours.network.pathways == "slow" else set()
+    unused = {"alpha", "beta", "fusion_ratio", "fusion_kernel"} if ours.network.architecture == "slow" else set()
     assert different <= unused
 
 

@@ -8,8 +8,9 @@ import torch
 from golden import MODELS, checkpoint_of, clip_of, golden_cases
 
 from slowfast_det import load_network
-from slowfast_det.checkpoints.model import build_network, load_config
-from slowfast_det.models.backbone import linspaced_frames
+from slowfast_det.checkpoints.architecture import action_network, build_network
+from slowfast_det.checkpoints.model import load_config
+from slowfast_det.models.backbone import slow_frame_indices
 from slowfast_det.models.network import initialise
 
 
@@ -47,8 +48,7 @@ def test_a_person_scores_the_same_alone_and_in_a_batch(golden):
 
 @pytest.fixture(scope="module")
 def tiny():
-    config = load_config("tiny")
-    network = build_network(config.network, config.clip.num_frames)
+    network = build_network(load_config("tiny"))
     torch.manual_seed(0)
     initialise(network)
     return network.eval()
@@ -70,7 +70,7 @@ def test_wrong_shapes_are_named(tiny, clip, boxes, message):
 def test_slow_frames_are_pyslowfasts(data_pipeline):
     for name, expected in data_pipeline["slow_pathway_index"].items():
         frames, alpha = (int(part[1:]) for part in name.split("_"))
-        assert linspaced_frames(frames, frames // alpha).tolist() == expected, name
+        assert slow_frame_indices(frames, alpha, "linspace").tolist() == expected, name
 
 
 def test_fresh_weights_have_the_published_statistics(tiny):
@@ -87,7 +87,7 @@ def test_fresh_weights_have_the_published_statistics(tiny):
 
 def test_a_network_can_be_trained(tiny):
     """Every weight gets a gradient; in-place steps must not break any."""
-    network = build_network(load_config("tiny").network, 16).train()
+    network = action_network(load_config("tiny").network, 16).train()
     initialise(network, zero_final_norm=False)
     loss = (
         network(torch.randn(2, 3, 16, 64, 64), torch.tensor([[0, 4, 4, 40, 60.0], [1, 0, 0, 63, 63.0]])).square().mean()

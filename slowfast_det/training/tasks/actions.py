@@ -74,7 +74,8 @@ class ActionTask:
         )
         logits = network(pixels, group.boxes)  # [K, N]
         weights = None if self._weights is None else self._weights.to(logits.device)
-        of_persons = action_loss(logits, group.targets, gamma=self._gamma, weights=weights)
+        exclusive = self.model.config.activation == "softmax"
+        of_persons = action_loss(logits, group.targets, gamma=self._gamma, weights=weights, exclusive=exclusive)
         of_clips = of_persons.new_zeros(len(group.names))
         return of_clips.index_add(0, group.boxes[:, 0].long(), of_persons)
 

@@ -13,7 +13,7 @@ import yaml
 ACTIONS = ("run", "sit", "wave left", "wave right")
 RECIPE = {
     "clip": {"num_frames": 4, "sampling_rate": 4, "short_side": 32},
-    "network": {"pathways": "slowfast", "depth": 14, "width": 8, "alpha": 2, "beta": 2, "fusion_kernel": 3},
+    "network": {"architecture": "slowfast", "depth": 14, "width": 8, "alpha": 2, "beta": 2, "fusion_kernel": 3},
     "augmentation": {"short_side": [32, 40], "crop": 32, "flip_pairs": [["wave left", "wave right"]]},
     "persons": {"min_score": 0.5},
     "training": {

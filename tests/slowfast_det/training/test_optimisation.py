@@ -10,8 +10,9 @@ import torch
 from golden import FIXTURES, checkpoint_of, clip_of, golden_cases
 from torch import nn
 
-from slowfast_det.checkpoints.model import build_network, load_config
-from slowfast_det.checkpoints.pyslowfast import state_dict_from
+from slowfast_det.checkpoints.architecture import action_network
+from slowfast_det.checkpoints.model import load_config
+from slowfast_det.checkpoints.pyslowfast import our_name
 from slowfast_det.recipe import TrainingConfig
 from slowfast_det.training.loss import action_loss, balancing_weights
 from slowfast_det.training.optimiser import make_optimiser
@@ -29,8 +30,8 @@ def test_two_steps_of_pyslowfast():
     torch.set_num_threads(2)  # as the golden run: the order of sums is part of the rounding
     golden = json.loads((FIXTURES / "train_step.json").read_text())
     config = load_config("slowfast_r50_8x8")
-    network = build_network(config.network.model_copy(update={"dropout": 0.0}), 32)
-    network.load_state_dict(state_dict_from(checkpoint_of(MODEL)))
+    network = action_network(config.network.model_copy(update={"dropout": 0.0}), 32)
+    network.load_state_dict({our_name(name): value for name, value in checkpoint_of(MODEL)["model_state"].items()})
     optimiser = make_optimiser(network.train(), TrainingConfig())
     groups = [(len(group["params"]), group["weight_decay"]) for group in optimiser.param_groups]
     assert groups == [(group["n"], group["wd"]) for group in golden["groups"]]
@@ -46,16 +47,12 @@ def test_two_steps_of_pyslowfast():
         assert loss.item() == pytest.approx(step["loss"], rel=1e-4)
         assert length.item() == pytest.approx(step["grad_norm"], rel=1e-4 if number == 0 else 2e-3)
         for name, (norm, first) in step["grads"].items():
-            same(state[ours(name)].grad, norm, first if number == 0 else None, 1e-4 if number == 0 else 2e-2)
+            same(state[our_name(name)].grad, norm, first if number == 0 else None, 1e-4 if number == 0 else 2e-2)
         optimiser.step()
         for name, (norm, first) in step["after"].items():
-            same(state[ours(name)].detach(), norm, first if number == 0 else None, 1e-4)
+            same(state[our_name(name)].detach(), norm, first if number == 0 else None, 1e-4)
         for name, first in step["bn"].items():
-            np.testing.assert_allclose(state[ours(name)][:4], first, rtol=1e-4)
-
-
-def ours(name):
-    return next(iter(state_dict_from({"model_state": {name: None}})))
+            np.testing.assert_allclose(state[our_name(name)][:4], first, rtol=1e-4)
 
 
 def same(tensor, norm, first, tolerance):

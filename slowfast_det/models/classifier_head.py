@@ -1,0 +1,37 @@
+"""From the features of a clip to class logits at every position of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class ClassifierHead(nn.Module):
+    """Average pooling of each pathway, concatenation, dropout, one linear layer.
+
+    PySlowFast's ResNetBasicHead up to the activation. The window of the pooling is the size of the
+    features in training; larger features give logits at several positions.
+    """
+
+    def __init__(self, in_channels: Sequence[int], num_classes: int, *, window: int = 7, dropout: float = 0.5) -> None:
+        """Build the head.
+
+        Args:
+            in_channels: of each pathway's features, slow first.
+            num_classes: N.
+            window: height and width of what is averaged, in cells; all frames always are.
+            dropout: share of features dropped before the linear layer in training.
+        """
+        super().__init__()
+        self.window = window
+        self.dropout = nn.Dropout(dropout)
+        self.projection = nn.Linear(sum(in_channels), num_classes)
+
+    def forward(self, features: Sequence[Tensor]) -> Tensor:
+        """``Tensor[B, C, T, H, W]`` of each pathway -> logits ``Tensor[B, H', W', N]``, H' = H - window + 1."""
+        pooled = [nn.functional.avg_pool2d(pathway.mean(dim=2), self.window, stride=1) for pathway in features]
+        positions = torch.cat(pooled, dim=1).permute(0, 2, 3, 1)  # [B, H', W', C]
+        logits: Tensor = self.projection(self.dropout(positions))
+        return logits
