@@ -16,7 +16,7 @@ setup(
     packages=[*find_packages(include=["slowfast_det*", "ava_tools*"]), "slowfast_det.configs"],
     package_dir={"slowfast_det.configs": "configs"},
     package_data={
-        "slowfast_det": ["py.typed"],
+        "slowfast_det": ["py.typed", "checkpoints/*.csv"],
         "slowfast_det.configs": ["*.yaml"],
         "ava_tools": ["py.typed", "data/*.csv", "data/*.j2"],
     },

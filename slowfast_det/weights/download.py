@@ -1,49 +1,147 @@
-"""Fetch published weights once, into torch's own cache."""
+"""Fetch a published file once: whole, verified, and never half under its name."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from http.client import HTTPException
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import urlparse
+from time import sleep
 
-import torch
-from torch import Tensor
+from filelock import FileLock, Timeout
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from ava_tools.errors import InputError
-from slowfast_det.weights.files import open_weights, state_dict_of
+from slowfast_det.weights.transfer import Advance, BrokenTransferError, Part, TransferError, UnreachableError, transfer
+
+_PAUSES = (0.5, 2.0, 5.0)  # seconds before each further try; counted anew after one that got further
 
 
-def cached_path(url: str) -> Path:
-    """Where the weights of ``url`` are or will be: torch's hub cache, shared with torchvision."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / os.path.basename(urlparse(url).path)
+def weights_home() -> Path:
+    """Where fetched files are kept: ``$SLOWFAST_DET_HOME``, else ``~/.cache/slowfast_det``."""
+    return Path(os.environ.get("SLOWFAST_DET_HOME") or "~/.cache/slowfast_det").expanduser()
 
 
-def fetch_state_dict(url: str, *, check_hash: bool = True, progress: bool = True) -> dict[str, Tensor]:
-    """State dict of published weights, downloaded unless they are already there.
+def part_of(path: Path) -> Path:
+    """Where the bytes of ``path`` are until it is complete."""
+    return path.with_name(path.name + ".part")
+
+
+def fetch(
+    url: str, path: str | Path, *, sha256: str | None = None, size: int | None = None, progress: bool = True
+) -> Path:
+    """Download ``url`` to ``path`` unless it is there already; what is there is not looked at.
+
+    An interrupted download goes on where it ended. Of several processes that want the same file one
+    downloads, the others wait for it.
 
     Args:
-        url: its file name ends in the first digits of the file's SHA-256, as torchvision's do.
-        check_hash: refuse a file whose content does not fit that name.
-        progress: show a bar on the standard error.
+        url: http or https.
+        path: its place; it appears there when it is complete and verified.
+        sha256: its SHA-256, or the first digits of it.
+        size: its bytes.
+        progress: show a bar on the standard error, if that is a terminal.
 
     Raises:
-        InputError: there is no network, or the file is not what it should be; the sentence says where
-            to put a file that was fetched by other means.
+        InputError: it cannot be fetched, or is not what it should be; one sentence, which says where to put
+            a file that was fetched by other means.
     """
-    path = cached_path(url)
-    if not path.exists():
+    path = Path(path)
+    if path.is_file():
+        return path
+    if not url.lower().startswith(("http://", "https://")):
+        raise InputError(f"{url}: cannot be fetched; an address that begins with http:// or https:// is expected")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(path, progress):
+            if not path.is_file():
+                _fetch(url, path, sha256, size, progress)
+    except (TransferError, OSError) as problem:
+        known = f" ({size:,} bytes)" if size is not None else ""
+        raise InputError(
+            f"the weights {path.name} are not here and cannot be fetched ({_reason(problem)}); "
+            f"download {url}{known} and put it at {path}"
+        ) from None
+    return path
+
+
+@contextmanager
+def _alone(path: Path, progress: bool) -> Iterator[None]:
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        if progress and sys.stderr.isatty():
+            Console(stderr=True, markup=False).print(f"{path.name}: another process downloads it; waiting")
+        lock.acquire()
+    try:
+        yield
+        # Whoever still waits for this lock finds the file, so that its name is free to go.
+        with suppress(OSError):  # Windows removes no open file
+            Path(lock.lock_file).unlink()
+    finally:
+        lock.release()
+
+
+def _fetch(url: str, path: Path, sha256: str | None, size: int | None, progress: bool) -> None:
+    part = Part(part_of(path))
+    with _bar(path.name, progress) as advance:
+        _persist(url, part, size, advance)
+    try:
+        _verify(part, sha256, size)
+    except TransferError:
+        part.discard()
+        raise
+    os.replace(part.path, path)
+    part.forget()
+
+
+def _persist(url: str, part: Part, size: int | None, advance: Advance) -> None:
+    pauses = list(_PAUSES)
+    furthest, connected = 0, False
+    while True:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            prefix = path.stem.rpartition("-")[2] if check_hash else None
-            torch.hub.download_url_to_file(url, str(path), prefix, progress=progress)
-        except (OSError, RuntimeError, HTTPException) as problem:
-            reason = getattr(problem, "reason", None) or problem
-            raise InputError(
-                f"the weights {path.name} are not here and cannot be fetched ({reason}); "
-                f"download {url} and put it at {path}"
-            ) from None
-    state = state_dict_of(open_weights(path).content)
-    if state is None:
-        raise InputError(f"{path}: holds no state dict; delete it, and it will be fetched again from {url}")
-    return state
+            return transfer(url, part, size=size, advance=advance)
+        except (BrokenTransferError, UnreachableError) as problem:
+            connected = connected or isinstance(problem, BrokenTransferError)
+            if part.size > furthest:
+                furthest, pauses = part.size, list(_PAUSES)
+            if not (connected and pauses):  # without any network at all nobody wants to wait
+                raise
+            sleep(pauses.pop(0))
+
+
+def _verify(part: Part, sha256: str | None, size: int | None) -> None:
+    if size is not None and part.size != size:
+        raise TransferError(f"it has {part.size:,} bytes, {size:,} are expected")
+    if sha256 is not None:
+        with part.path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if not found.startswith(sha256.lower()):
+            raise TransferError(f"its SHA-256 begins with {found[: len(sha256)]}, {sha256} is expected")
+
+
+@contextmanager
+def _bar(name: str, progress: bool) -> Iterator[Advance]:
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not (progress and sys.stderr.isatty()),
+    )
+    with bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _reason(problem: TransferError | OSError) -> str:
+    if isinstance(problem, OSError) and problem.strerror:
+        return f"{problem.filename}: {problem.strerror}" if problem.filename else problem.strerror
+    return str(problem)

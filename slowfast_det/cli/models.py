@@ -1,0 +1,175 @@
+"""``slowfast-det models``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from ava_tools.cli.run import MisuseError, tell
+from ava_tools.errors import InputError
+from slowfast_det.checkpoints.zoo import (
+    PublishedModel,
+    Task,
+    fetch_published,
+    find_published,
+    published_models,
+    stored_path,
+)
+from slowfast_det.weights.download import part_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.table import Table
+
+_PIPED = 200  # columns where nobody folds lines
+_ONE_LINE = 160  # columns that hold a model in one line
+
+
+def models(
+    *names: str,
+    task: Task | None = None,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    download: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """List published weights, or tell all that is known of those that are named.
+
+    Args:
+        names: Names from the list; without any the list is printed.
+        task: Only detectors of actions, or only classifiers of clips to start a training from.
+        as_json: Print a json list.
+        download: Fetch the named ones and verify them.
+    """
+    if names and task is not None:
+        raise MisuseError("--task chooses from the list; it makes no sense with names")
+    if download and not names:
+        raise MisuseError("--download fetches the models that are named; name some")
+    chosen = [find_published(name) for name in names] or [
+        model for model in published_models() if task in (None, model.task)
+    ]
+    failed = not all([_downloaded(model) for model in chosen]) if download else False
+    if as_json:
+        print(json.dumps([_record(model) for model in chosen], indent=2))
+    elif names:
+        print("\n\n".join("\n".join(_details(model)) for model in chosen))
+    else:
+        _print_tables(chosen)
+    return int(failed)
+
+
+def _downloaded(model: PublishedModel) -> bool:
+    try:
+        fetch_published(model)
+    except InputError as problem:
+        tell(problem)
+        return False
+    return True
+
+
+def _print_tables(chosen: Sequence[PublishedModel]) -> None:
+    from rich.console import Console
+
+    free = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    console = Console(width=_PIPED if free else None, highlight=False, markup=False, emoji=False)
+    for task, score in (("detection", "mAP"), ("classification", "top-1")):
+        if group := [model for model in chosen if model.task == task]:
+            title = f"{task.capitalize()}: {len(group)} published weights"
+            console.print(_table([_cells(model, score) for model in group], title, console.width >= _ONE_LINE))
+            console.print()
+    console.print(
+        "slowfast-det models NAME tells more of one. Unverified: its publisher gives no hash.", soft_wrap=True
+    )
+
+
+def _cells(model: PublishedModel, score: str) -> dict[str, str]:
+    return {
+        "name": model.name,
+        "architecture": model.architecture,
+        "clip": model.clip,
+        "data": model.data,
+        "pre-training": model.pretraining or "-",
+        score: _number(_score(model)),
+        "download": "verified" if model.sha256 else "unverified",
+        "on disk": _on_disk(model),
+    }
+
+
+def _table(rows: Sequence[dict[str, str]], title: str, wide: bool) -> Table:
+    from rich.table import Table
+
+    if not wide:
+        rows = [_stacked(_stacked(row, "name", "architecture"), "data", "pre-training") for row in rows]
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), title=title, title_justify="left", title_style="bold")
+    for heading in rows[0]:
+        table.add_column(heading, no_wrap=not heading.startswith(("name,", "architecture", "data")))
+    for row in rows:
+        table.add_row(*row.values())
+    return table
+
+
+def _stacked(row: dict[str, str], upper: str, lower: str) -> dict[str, str]:
+    """The cells of two columns as one, the second below the first."""
+    both = {f"{upper}, {lower}": f"{row[upper]}\n  {row[lower]}"}
+    cells = [both.items() if heading == upper else [(heading, row[heading])] for heading in row if heading != lower]
+    return {heading: value for pairs in cells for heading, value in pairs}
+
+
+def _details(model: PublishedModel) -> Iterator[str]:
+    path = stored_path(model)
+    about = {
+        "task": model.task,
+        "architecture": model.architecture,
+        "clip": f"{model.clip} (frames x step between them)",
+        "data": model.data,
+        "pre-training": model.pretraining or "none",
+        "mAP" if model.task == "detection" else "top-1": _number(_score(model), "not published"),
+        "publisher": model.publisher,
+        "licence": model.licence,
+        "url": model.url,
+        "size": f"{model.size:,} bytes" if model.size is not None else "not published",
+        "sha256": f"begins with {model.sha256}" if model.sha256 else "none published: unverified",
+        "file": path,
+        "on disk": _on_disk(model),
+        "config": " ".join([model.config, *model.overrides]) if model.config else "none",
+        "remark": model.remark,
+        "use": _use(model),
+    }
+    yield model.name
+    yield from (f"  {key + ':':<14}{value}" for key, value in about.items() if value)
+
+
+def _use(model: PublishedModel) -> str:
+    if model.task == "classification":
+        return f"slowfast-det train RECIPE data=FOLDER init={stored_path(model)}"
+    return f"slowfast-det predict film.mp4 --model {model.name}" if model.config else "not loadable"
+
+
+def _record(model: PublishedModel) -> dict[str, Any]:
+    path = stored_path(model)
+    here = {"path": str(path), "on_disk": path.is_file(), "bytes_on_disk": _bytes(path) or _bytes(part_of(path))}
+    return asdict(model) | {"verified": model.sha256 is not None} | here
+
+
+def _on_disk(model: PublishedModel) -> str:
+    path = stored_path(model)
+    if path.is_file():
+        return f"{_bytes(path) / 1e6:,.1f} MB"
+    return "partly" if _bytes(part_of(path)) else "no"
+
+
+def _bytes(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _score(model: PublishedModel) -> float | None:
+    return model.mean_ap if model.task == "detection" else model.top1
+
+
+def _number(value: float | None, missing: str = "-") -> str:
+    return missing if value is None else f"{value:g}"
