@@ -65,9 +65,9 @@ def load_model(
     """Load a model that scores persons from a checkpoint of any supported layout.
 
     Args:
-        weights: a file of PySlowFast (``.pyth``, Caffe2 ``.pkl``), PyTorchVideo, mmaction2 or ours; recognised
-            by content.
-        config: a name in configs/, a yaml of ours or of PySlowFast; None: read it from the checkpoint.
+        weights: a file of PySlowFast (``.pyth``, Caffe2 ``.pkl``), PyTorchVideo, mmaction2 or ours, recognised
+            by content; or a name of the zoo, downloaded unless it is here.
+        config: a name in configs/, a yaml of ours or of PySlowFast; None: as the zoo or the checkpoint says.
         fallback: the configuration of a checkpoint that carries none.
         overrides: ``key=value`` texts over the configuration, wherever it came from.
 
@@ -79,7 +79,7 @@ def load_model(
     """
     model = load_any_model(weights, config, fallback=fallback, overrides=overrides)
     if model.config.network.head != "persons":
-        raise InputError(f"{weights}: scores whole clips, not persons; it can only be trained on, as init of a recipe")
+        raise InputError(f"{weights}: scores whole clips, not persons; it serves as init of a training")
     return model
 
 
@@ -94,6 +94,8 @@ def load_any_model(
     checkpoint = read_checkpoint(weights, own_config=config is None)
     chosen = load_config(config) if config is not None else checkpoint.config or fallback
     if chosen is None:
+        if checkpoint.published is not None:
+            raise InputError(f"{weights}: cannot be used without its config; {checkpoint.published.remark}")
         raise InputError(
             f"{checkpoint.path}: its weights ({checkpoint.layout}) do not say what network they are; name its "
             f"config{_fitting(checkpoint)}"
@@ -107,7 +109,8 @@ def load_any_model(
     labels = checkpoint.labels
     if labels is None or len(labels) != chosen.network.num_actions:
         labels = _labels(chosen)
-    return Model(network.eval(), chosen, labels, checkpoint.path.name)
+    name = checkpoint.path.name if checkpoint.published is None else checkpoint.published.name
+    return Model(network.eval(), chosen, labels, name)
 
 
 def untrained_model(config: str | Path | Config, labels: Labels | None = None) -> Model:

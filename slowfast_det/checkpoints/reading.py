@@ -12,10 +12,12 @@ from torch import Tensor
 
 from ava_tools.errors import InputError
 from ava_tools.labels import Labels
-from ava_tools.settings import read_yaml
+from ava_tools.settings import overridden, read_yaml
 from slowfast_det.checkpoints import caffe2, mmaction2, native, pyslowfast, pytorchvideo
-from slowfast_det.config import Config
+from slowfast_det.checkpoints.zoo import PublishedModel, located
+from slowfast_det.config import Config, parse_config
 from slowfast_det.pyslowfast_config import read_config
+from slowfast_det.recipe import read_recipe
 from slowfast_det.weights.files import open_weights, state_dict_of
 
 OURS = "our safetensors"
@@ -33,6 +35,7 @@ class Checkpoint:
         foreign: names of tensors that no network of ours has.
         config: what the file says its network is; None if it does not.
         labels: its actions, if it names them.
+        published: what the zoo says of it, if it was asked for by its name there.
     """
 
     path: Path
@@ -41,6 +44,7 @@ class Checkpoint:
     foreign: tuple[str, ...]
     config: Config | None
     labels: Labels | None
+    published: PublishedModel | None = None
 
 
 @dataclass(frozen=True)
@@ -63,17 +67,19 @@ _LAYOUTS = (
 )
 
 
-def read_checkpoint(path: str | Path, *, own_config: bool = True) -> Checkpoint:
+def read_checkpoint(weights: str | Path, *, own_config: bool = True) -> Checkpoint:
     """Read a weight file; its layout is recognised by its content.
 
     Args:
-        path: PySlowFast's ``.pyth`` or Caffe2 ``.pkl``, PyTorchVideo's ``.pyth``, mmaction2's ``.pth``, ours.
+        weights: a file: PySlowFast's ``.pyth`` or Caffe2 ``.pkl``, PyTorchVideo's ``.pyth``, mmaction2's
+            ``.pth``, ours; or a name of the zoo, which is downloaded unless it is here.
         own_config: whether to read what the file says its network is; where that is given anyway, a
             configuration that we cannot read does no harm.
 
     Raises:
         InputError: the file is not usable, or of no layout that is known.
     """
+    path, published = located(weights)
     file = open_weights(path)
     name = str(file.path)
     if native.is_native(file.metadata):
@@ -83,7 +89,9 @@ def read_checkpoint(path: str | Path, *, own_config: bool = True) -> Checkpoint:
     if layout is None:
         known = ", ".join([layout.title for layout in _LAYOUTS[:-1]])
         raise InputError(f"{name}: is a checkpoint of no layout that is known ({known}, {OURS})")
-    config = _own_config(file.content, name) if own_config else None
+    config = None
+    if own_config:
+        config = _own_config(file.content, name) if published is None else _published_config(published)
     ours = layout.our_names(tensors)
     known_names = [our_name for our_name in ours.values() if our_name is not None]
     if twice := next((our_name for our_name, count in Counter(known_names).items() if count > 1), None):
@@ -96,6 +104,7 @@ def read_checkpoint(path: str | Path, *, own_config: bool = True) -> Checkpoint:
         tuple(theirs for theirs, our_name in ours.items() if our_name is None),
         config,
         None,
+        published,
     )
 
 
@@ -116,3 +125,11 @@ def _own_config(content: Any, name: str) -> Config | None:
     if not isinstance(text, str) or not text.strip():
         return None
     return read_config(read_yaml(text, f"{name} (its cfg)"), f"{name} (its cfg)")
+
+
+def _published_config(model: PublishedModel) -> Config | None:
+    """What the zoo knows of a file, whatever the file says: its name stands for the publisher's own network."""
+    if model.config is None:
+        return None
+    config = read_recipe(model.config).of_model()
+    return parse_config(overridden(config.model_dump(), model.overrides), f"{model.name} of the zoo")

@@ -83,8 +83,21 @@ def find_published(name: str) -> PublishedModel:
     if model is None:
         close = get_close_matches(name.lower(), [model.name for model in published_models()], n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(close)}?" if close else "`slowfast-det models` lists all of them"
-        raise InputError(f"{name}: no published weights have that name; {hint}")
+        raise InputError(f"{name}: no file and no published weights have that name; {hint}")
     return model
+
+
+def located(weights: str | Path) -> tuple[Path, PublishedModel | None]:
+    """The file of weights that are given by path or by published name; the latter is downloaded if need be.
+
+    Raises:
+        InputError: it is neither a path nor such a name, or the file cannot be fetched.
+    """
+    path = Path(weights)
+    if path.exists() or path.suffix or len(path.parts) != 1:  # published names have neither dots nor slashes
+        return path, None
+    model = find_published(str(weights))
+    return fetch_published(model), model
 
 
 def stored_path(model: PublishedModel) -> Path:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+
+from ava_tools.errors import InputError
 
 
 def claim_names(
@@ -44,3 +47,24 @@ def _create_all(paths: Sequence[Path]) -> bool:
             return False
         created.append(path)
     return True
+
+
+@contextmanager
+def claimed_file(path: Path, overwrite: bool, sources: Sequence[Path]) -> Iterator[Path]:
+    """The name for a result that the block writes: ``path``, or the next free one; it goes again if the block fails.
+
+    Raises:
+        InputError: with ``overwrite``, the path is one of the ``sources``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if overwrite:
+        if not _usable([path], sources):
+            raise InputError(f"{path}: is read, so that it cannot be written; another name is expected")
+        yield path
+        return
+    claimed = claim_names(path.parent, path.stem, [path.suffix.removeprefix(".")], False, set(), ())[0]
+    try:
+        yield claimed
+    except BaseException:
+        claimed.unlink(missing_ok=True)
+        raise

@@ -15,7 +15,14 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from ava_tools.errors import InputError
-from slowfast_det.weights.transfer import Advance, BrokenTransferError, Part, TransferError, UnreachableError, transfer
+from slowfast_det.weights.http_transfer import (
+    Advance,
+    BrokenTransferError,
+    Part,
+    TransferError,
+    UnreachableError,
+    transfer,
+)
 
 _PAUSES = (0.5, 2.0, 5.0)  # seconds before each further try; counted anew after one that got further
 

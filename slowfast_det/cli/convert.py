@@ -1,0 +1,59 @@
+"""``slowfast-det convert``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from ava_tools.cli.run import MisuseError
+
+_LAYOUTS: dict[str, Literal["ours", "pyslowfast"]] = {".safetensors": "ours", ".pyth": "pyslowfast"}
+
+
+def convert(
+    weights: str,
+    *overrides: str,
+    out: Path,
+    config: str | None = None,
+    to: Literal["ours", "pyslowfast"] | None = None,
+    labels: Path | None = None,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Write a model in our layout, which needs no other file to predict, or in PySlowFast's.
+
+    Args:
+        weights: A checkpoint of PySlowFast, PyTorchVideo, mmaction2 or ours, or a name that
+            `slowfast-det models` lists.
+        overrides: Settings over the config's: key=value.
+        out: The file to write: .safetensors for ours, .pyth for PySlowFast's.
+        config: Config by name or yaml file, where the checkpoint does not say what network it is.
+        to: Layout, where the name of OUT does not tell it.
+        labels: Names of the actions: pbtxt, json, csv or txt, as many as the model has outputs.
+        overwrite: Replace an existing file; otherwise the next free name is used.
+    """
+    layout = to or _LAYOUTS.get(out.suffix.lower())
+    if layout is None:
+        raise MisuseError(f"--out is {out}; a name that ends in .safetensors or .pyth is expected, or --to")
+
+    from dataclasses import replace
+
+    from ava_tools.errors import InputError
+    from ava_tools.label_files import read_labels
+    from slowfast_det.checkpoints.model import load_any_model
+    from slowfast_det.checkpoints.pyslowfast_writing import save_for_pyslowfast
+    from slowfast_det.cli.outputs import claimed_file
+
+    model = load_any_model(weights, config, overrides=overrides)
+    if labels is not None:
+        named = read_labels(labels)
+        if len(named) != len(model.labels):
+            raise InputError(f"{labels}: names {len(named)} actions, but the model has {len(model.labels)} outputs")
+        model = replace(model, labels=named)
+    with claimed_file(out, overwrite, [Path(weights)]) as path:
+        if layout == "ours":
+            model.save(path)
+        else:
+            save_for_pyslowfast(path, model)
+    print(path)
