@@ -12,6 +12,7 @@ app = App(name="slowfast-det", help=f"Who does what in a video. {DEBUG_HELP}", v
 app.command("slowfast_det.cli.predict:predict", help="Find the persons of films and what each of them does.")
 app.command("slowfast_det.cli.train:train", help="Train an action detector from video.")
 app.command("slowfast_det.cli.test:test", help="Frame mAP of a model on a data set's annotated key frames.")
+app.command("slowfast_det.cli.export:export", help="Write a model as an ONNX file or a program of torch.export.")
 app.command("slowfast_det.cli.config:config", help="Print a recipe with every key and what it means.")
 app.command(
     "slowfast_det.cli.quickstart:quickstart",
