@@ -4,6 +4,8 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+EXPORT = ["onnx>=1.18", "onnxscript>=0.5", "onnxruntime>=1.22"]
+
 setup(
     name="slowfast-det",
     version="0.1.0",
@@ -39,7 +41,8 @@ setup(
         "matplotlib>=3.9,<4",
     ],
     extras_require={
-        "test": ["pytest>=8", "hypothesis>=6", "pycocotools>=2.0.8"],
+        "export": EXPORT,
+        "test": ["pytest>=8", "hypothesis>=6", "pycocotools>=2.0.8", *EXPORT],
         "lint": ["ruff", "mypy", "import-linter", "pandas-stubs", "types-PyYAML"],
     },
     entry_points={

@@ -30,7 +30,7 @@ def is_native(metadata: Mapping[str, str]) -> bool:
 def save(path: str | Path, tensors: Mapping[str, Tensor], config: Config, labels: Labels) -> None:
     """Write a checkpoint; it appears under its name only when it is complete."""
     actions = [[action.id, action.name, action.kind, action.scored] for action in labels]
-    metadata = {_KEY: _version(), "config": config.model_dump_json(), "labels": json.dumps(actions)}
+    metadata = {_KEY: library_version(), "config": config.model_dump_json(), "labels": json.dumps(actions)}
     save_weights(path, tensors, metadata)
 
 
@@ -64,7 +64,8 @@ def _json(metadata: Mapping[str, str], key: str, name: str) -> Any:
         raise InputError(f"{name}: its metadata lack a readable {key!r}") from None
 
 
-def _version() -> str:
+def library_version() -> str:
+    """The version that is running."""
     try:
         return version("slowfast-det")
     except PackageNotFoundError:  # run from a checkout that was never installed

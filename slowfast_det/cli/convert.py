@@ -9,7 +9,8 @@ from cyclopts import Parameter
 
 from ava_tools.cli.run import MisuseError
 
-_LAYOUTS: dict[str, Literal["ours", "pyslowfast"]] = {".safetensors": "ours", ".pyth": "pyslowfast"}
+Layout = Literal["ours", "pyslowfast"]
+_SUFFIXES: dict[Layout, str] = {"ours": ".safetensors", "pyslowfast": ".pyth"}
 
 
 def convert(
@@ -17,7 +18,7 @@ def convert(
     *overrides: str,
     out: Path,
     config: str | None = None,
-    to: Literal["ours", "pyslowfast"] | None = None,
+    to: Layout | None = None,
     labels: Path | None = None,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -33,7 +34,7 @@ def convert(
         labels: Names of the actions: pbtxt, json, csv or txt, as many as the model has outputs.
         overwrite: Replace an existing file; otherwise the next free name is used.
     """
-    layout = to or _LAYOUTS.get(out.suffix.lower())
+    layout = to or next((layout for layout, suffix in _SUFFIXES.items() if suffix == out.suffix.lower()), None)
     if layout is None:
         raise MisuseError(f"--out is {out}; a name that ends in .safetensors or .pyth is expected, or --to")
 
@@ -51,7 +52,7 @@ def convert(
         if len(named) != len(model.labels):
             raise InputError(f"{labels}: names {len(named)} actions, but the model has {len(model.labels)} outputs")
         model = replace(model, labels=named)
-    with claimed_file(out, overwrite, [Path(weights)]) as path:
+    with claimed_file(out if out.suffix else out.with_suffix(_SUFFIXES[layout]), overwrite, [Path(weights)]) as path:
         if layout == "ours":
             model.save(path)
         else:

@@ -14,6 +14,7 @@ app.command("slowfast_det.cli.train:train", help="Train an action detector from 
 app.command("slowfast_det.cli.test:test", help="Frame mAP of a model on a data set's annotated key frames.")
 app.command("slowfast_det.cli.convert:convert", help="Write a model as one file of ours, or as PySlowFast's.")
 app.command("slowfast_det.cli.models:models", help="List published weights, and fetch them.")
+app.command("slowfast_det.cli.export:export", help="Write a model as an ONNX file or a program of torch.export.")
 app.command("slowfast_det.cli.config:config", help="Print a recipe with every key and what it means.")
 app.command(
     "slowfast_det.cli.quickstart:quickstart",

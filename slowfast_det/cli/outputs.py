@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from ava_tools.errors import InputError
-
 
 def claim_names(
     folder: Path, name: str, suffixes: Sequence[str], overwrite: bool, taken: set[str], sources: Sequence[Path]
@@ -51,20 +49,13 @@ def _create_all(paths: Sequence[Path]) -> bool:
 
 @contextmanager
 def claimed_file(path: Path, overwrite: bool, sources: Sequence[Path]) -> Iterator[Path]:
-    """The name for a result that the block writes: ``path``, or the next free one; it goes again if the block fails.
-
-    Raises:
-        InputError: with ``overwrite``, the path is one of the ``sources``.
-    """
+    """The name for a result that the block writes, see `claim_names`; it is free again if the block fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if overwrite:
-        if not _usable([path], sources):
-            raise InputError(f"{path}: is read, so that it cannot be written; another name is expected")
-        yield path
-        return
-    claimed = claim_names(path.parent, path.stem, [path.suffix.removeprefix(".")], False, set(), ())[0]
+    (claimed,) = claim_names(path.parent, path.stem, [path.suffix.removeprefix(".")], overwrite, set(), sources)
+    existed = claimed.exists() and overwrite
     try:
         yield claimed
     except BaseException:
-        claimed.unlink(missing_ok=True)
+        if not existed:
+            claimed.unlink(missing_ok=True)
         raise
