@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ava_tools.errors import InputError
 
 if TYPE_CHECKING:
-    from slowfast_det.checkpoints.model import Model, load_model, load_network
+    from slowfast_det.checkpoints.model import Model, load_classifier, load_model, load_network
     from slowfast_det.keyframe import Keyframe
     from slowfast_det.persons.precomputed import PrecomputedBoxes
     from slowfast_det.persons.torchvision_rcnn import load_person_detector
@@ -26,6 +26,7 @@ _HOMES = {
     "Model": "checkpoints.model",
     "PrecomputedBoxes": "persons.precomputed",
     "Span": "span",
+    "load_classifier": "checkpoints.model",
     "load_model": "checkpoints.model",
     "load_network": "checkpoints.model",
     "load_person_detector": "persons.torchvision_rcnn",
@@ -38,6 +39,7 @@ __all__ = [
     "Model",
     "PrecomputedBoxes",
     "Span",
+    "load_classifier",
     "load_model",
     "load_network",
     "load_person_detector",

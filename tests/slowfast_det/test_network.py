@@ -1,49 +1,15 @@
-"""The network against PySlowFast's numbers, and what it says to wrong input."""
+"""The network's fresh weights, and what it says to wrong input; its numbers are in test_goldens.py."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from golden import MODELS, checkpoint_of, clip_of, golden_cases
 
-from slowfast_det import load_network
 from slowfast_det.checkpoints.architecture import action_network, build_network
 from slowfast_det.checkpoints.model import load_config
 from slowfast_det.models.backbone import slow_frame_indices
 from slowfast_det.models.network import initialise
-
-
-@pytest.fixture(scope="module", params=MODELS)
-def golden(request, tmp_path_factory):
-    path = tmp_path_factory.mktemp("weights") / "checkpoint.pyth"
-    torch.save(checkpoint_of(request.param), path)
-    return request.param, load_network(path)
-
-
-def test_logits_are_pyslowfasts(golden):
-    model, network = golden
-    for case, boxes, logits in golden_cases(model):
-        with torch.inference_mode():
-            found = network(clip_of(case, network.num_frames), boxes)
-        assert found.shape == logits.shape
-        assert (found - logits).abs().max() < 1e-5, case
-
-
-def test_no_persons_is_a_normal_input(golden):
-    _, network = golden
-    with torch.inference_mode():
-        assert network(torch.zeros(1, 3, network.num_frames, 64, 64), torch.zeros(0, 5)).shape == (0, 80)
-
-
-def test_a_person_scores_the_same_alone_and_in_a_batch(golden):
-    _, network = golden
-    clip = clip_of("b2_96x128", network.num_frames)
-    boxes = torch.tensor([[0, 10, 10, 60, 80.0], [1, 5, 20, 90, 90.0]])
-    with torch.inference_mode():
-        together = network(clip, boxes)
-        alone = network(clip[1:], torch.tensor([[0, 5, 20, 90, 90.0]]))
-    assert torch.allclose(together[1:], alone, atol=1e-5)
 
 
 @pytest.fixture(scope="module")
