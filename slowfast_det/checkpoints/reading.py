@@ -91,7 +91,7 @@ def read_checkpoint(weights: str | Path, *, own_config: bool = True) -> Checkpoi
         raise InputError(f"{name}: is a checkpoint of no layout that is known ({known}, {OURS})")
     config = None
     if own_config:
-        config = _own_config(file.content, name) if published is None else _published_config(published)
+        config = _own_config(file.content, name) if published is None else config_of_published(published)
     ours = layout.our_names(tensors)
     known_names = [our_name for our_name in ours.values() if our_name is not None]
     if twice := next((our_name for our_name, count in Counter(known_names).items() if count > 1), None):
@@ -127,7 +127,7 @@ def _own_config(content: Any, name: str) -> Config | None:
     return read_config(read_yaml(text, f"{name} (its cfg)"), f"{name} (its cfg)")
 
 
-def _published_config(model: PublishedModel) -> Config | None:
+def config_of_published(model: PublishedModel) -> Config | None:
     """What the zoo knows of a file, whatever the file says: its name stands for the publisher's own network."""
     if model.config is None:
         return None

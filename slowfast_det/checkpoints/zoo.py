@@ -81,10 +81,13 @@ def find_published(name: str) -> PublishedModel:
     """
     model = published(name)
     if model is None:
-        close = get_close_matches(name.lower(), [model.name for model in published_models()], n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(close)}?" if close else "`slowfast-det models` lists all of them"
-        raise InputError(f"{name}: no file and no published weights have that name; {hint}")
+        raise InputError(f"{name}: no published weights have that name; {_hint(name)}")
     return model
+
+
+def _hint(name: str) -> str:
+    close = get_close_matches(name.lower(), [model.name for model in published_models()], n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(close)}?" if close else "`slowfast-det models` lists all of them"
 
 
 def located(weights: str | Path) -> tuple[Path, PublishedModel | None]:
@@ -96,7 +99,9 @@ def located(weights: str | Path) -> tuple[Path, PublishedModel | None]:
     path = Path(weights)
     if path.exists() or path.suffix or len(path.parts) != 1:  # published names have neither dots nor slashes
         return path, None
-    model = find_published(str(weights))
+    model = published(str(weights))
+    if model is None:
+        raise InputError(f"{weights}: neither a file nor the name of published weights; {_hint(str(weights))}")
     return fetch_published(model), model
 
 

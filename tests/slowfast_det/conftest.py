@@ -221,11 +221,10 @@ class Outcome:
 
 
 @pytest.fixture(autouse=True)
-def _one_thread(request):
+def _one_thread():
     """Networks as small as most here lose more by threads than they gain, above all on a busy machine."""
     threads = torch.get_num_threads()
-    if request.path.stem not in ("test_network", "test_checkpoints"):
-        torch.set_num_threads(1)
+    torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
 

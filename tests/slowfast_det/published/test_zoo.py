@@ -10,9 +10,11 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+import torch
 
 from ava_tools.errors import InputError
-from ava_tools.settings import overridden
+from slowfast_det.checkpoints.architecture import build_network
+from slowfast_det.checkpoints.reading import config_of_published
 from slowfast_det.checkpoints.zoo import (
     fetch_published,
     find_published,
@@ -20,28 +22,9 @@ from slowfast_det.checkpoints.zoo import (
     published_models,
     stored_path,
 )
+from slowfast_det.config import config_names
 
 MODELS = published_models()
-CONFIGS = {
-    *("slowfast_r50_8x8", "slow_r50_4x16", "slowfast_r101_nl_8x8", "slowfast_r101_nl_16x8"),
-    *("pytorchvideo_slow_r50_4x16", "pytorchvideo_slowfast_r50_8x8"),
-    *("mmaction2_slowfast_r50_4x16", "mmaction2_slowfast_r50_8x8", "mmaction2_slowfast_r50_8x8_temporal_max"),
-    *("mmaction2_slowfast_r50_4x16_context", "mmaction2_slowonly_r50_4x16", "mmaction2_slowonly_r50_4x16_nl"),
-    *("mmaction2_slowonly_r101_8x8", "mmaction2_slowonly_r50_16x4_tricks"),
-    *("kinetics_slowfast_r50_4x16", "kinetics_slowfast_r50_8x8", "kinetics_slow_r50_4x16"),
-}
-CLIPS = {  # of the configs, as their names and their publishers say
-    "slowfast_r101_nl_16x8": "64x2",
-    "mmaction2_slowonly_r101_8x8": "8x8",
-    "mmaction2_slowonly_r50_16x4_tricks": "16x4",
-}
-KEYS = {
-    *("clip.num_frames", "clip.sampling_rate", "clip.mean", "clip.std", "activation", "labels"),
-    *("network.aligned", "network.fusion_kernel", "network.num_actions", "network.depth", "network.architecture"),
-    *("network.temporal_pool", "network.temporal_pooling", "network.context", "network.mlp_head"),
-    *("network.unused_column", "network.slow_temporal_blocks", "network.fast_temporal_blocks"),
-}
-
 # mAP of every published detector by the end of its file's name: the hash, or what PySlowFast and PyTorchVideo call it.
 DETECTORS = {
     "ava/C2D_8x8_R50.pkl": 19.5,
@@ -186,18 +169,15 @@ def test_a_row_agrees_with_itself(model):
         assert model.remark
         assert not model.overrides
         return
-    assert model.config in CONFIGS
+    assert model.config in config_names()
     assert model.config.startswith("kinetics_") == (model.task == "classification")
-    settings = dict(text.split("=", 1) for text in model.overrides)
-    assert settings.keys() <= KEYS
-    assert len(settings) == len(model.overrides)
-    overridden({}, model.overrides)  # every one can be read
-    fast = "32x2" if "slowfast" in model.config else "4x16"
-    clip = CLIPS.get(model.config, fast).split("x")
-    sampled = (settings.get("clip.num_frames", clip[0]), settings.get("clip.sampling_rate", clip[1]))
-    assert "x".join(sampled) == model.clip
-    depth = settings.get("network.depth", re.search(r"_r(\d+)", model.config)[1])
-    assert f"R{depth}" in model.architecture
+    config = config_of_published(model)
+    assert f"{config.clip.num_frames}x{config.clip.sampling_rate}" == model.clip
+    assert f"R{config.network.depth}" in model.architecture
+    assert bool(config.network.non_local) == ("non-local" in model.architecture)
+    assert config.network.head == ("persons" if model.task == "detection" else "clip")
+    with torch.device("meta"):
+        build_network(config)
 
 
 def test_hashes_are_those_of_the_file_names():

@@ -10,15 +10,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import ava_tools
-from slowfast_det.checkpoints.model import load_model
+from slowfast_det.checkpoints.model import load_model, load_network
 
 
 @pytest.fixture
@@ -94,9 +97,19 @@ def test_test_writes_its_number_and_what_it_rests_on(trained, test, data, tmp_pa
     assert (tmp_path / "run" / "test-2" / "detections.csv").exists()
 
 
-def test_rows_are_those_of_predict(trained, test, command, data, tmp_path):
-    """The same film with the same boxes through the other command."""
-    test(trained, "out=run")
+PECULIAR = (
+    *("clip.channels=bgr", "clip.mean=[0.485, 0.456, 0.406]", "clip.std=[0.229, 0.224, 0.225]"),
+    *("clip.geometry=mmaction2", "clip.index_base=1", "clip.short_side=35", "activation=softmax"),
+    *("network.context=frame", "network.unused_column=true", "network.slow_frames=stride"),
+)
+
+
+@pytest.mark.parametrize("settings", [(), PECULIAR], ids=["usual", "peculiar"])
+def test_test_predict_and_the_network_give_the_same_scores(settings, train, test, command, data, tmp_path):
+    """The same film with the same boxes through both commands, and by hand through the network."""
+    assert train("out=run", "training.precision=fp32", *settings).code == 0
+    trained = tmp_path / "run" / "last.safetensors"
+    assert test(trained, "out=run").code == 0
     truth = ava_tools.read_truth(data / "test.csv")
     boxes = truth[["video", "timestamp", "x1", "y1", "x2", "y2"]].assign(label="", score=1.0)
     boxes.to_csv(tmp_path / "boxes.csv", header=False, index=False)
@@ -110,6 +123,35 @@ def test_rows_are_those_of_predict(trained, test, command, data, tmp_path):
     )
     assert one.index.equals(other.index)
     np.testing.assert_allclose(one, other, atol=1e-6)
+    model, network = load_model(trained), load_network(trained)
+    frames = [picture[..., ::-1] if settings else picture for picture in pictures_of(film)]
+    moment = truth[truth["timestamp"] == 1.5]
+    with torch.inference_mode():
+        logits = network(*by_hand(frames, model.clip, 1.5, moment[["x1", "y1", "x2", "y2"]].to_numpy()))
+    expected = logits.softmax(1) if settings else logits.sigmoid()
+    found = one.xs(1.5, level="timestamp")
+    for box, of_box in zip(moment["x1"], expected, strict=True):
+        np.testing.assert_allclose(found.xs(box, level="x1"), of_box, atol=1e-5)
+
+
+def pictures_of(film):
+    with av.open(str(film)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def by_hand(frames, clip, time, boxes):
+    """Clip and boxes of a 64 x 48 film at 30 frames a second, after the definitions in ClipConfig."""
+    centre = round(time * 30) + clip.index_base
+    first = centre - clip.num_frames * clip.sampling_rate // 2
+    indices = [min(max(first + number * clip.sampling_rate, 0), len(frames) - 1) for number in range(clip.num_frames)]
+    mmaction2 = clip.geometry == "mmaction2"
+    width = 64 * clip.short_side / 48
+    width = int(width + 0.5) if mmaction2 else int(width)
+    pictures = [cv2.resize(frames[index], (width, clip.short_side)) / np.float32(255) for index in indices]
+    normal = (np.stack(pictures) - np.float32(clip.mean)) / np.float32(clip.std)
+    scale = np.array([width, clip.short_side] * 2) if mmaction2 else np.array([64, 48] * 2) * width / 64
+    rows = np.insert(boxes * scale, 0, 0, axis=1).astype(np.float32)
+    return torch.from_numpy(normal.astype(np.float32).transpose(3, 0, 1, 2)[None].copy()), torch.from_numpy(rows)
 
 
 def test_predicted_boxes(trained, test, data, tmp_path):
