@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ from slowfast_det.export_check import Shape, checked, onnx_runner, torch_runner
 METADATA = "slowfast_det.json"
 INSTALL = "pip install slowfast-det[export]"
 _OPSET = 18  # the first with every operator as the exporter writes it; RoiAlign's half-pixel modes need 16
-_CELLS = 2  # PyTorch exports no free size that may be a single cell of the features
+_CELLS = 2  # PyTorch exports no free size that may be a single cell, of the features or where they are pooled
 
 
 @dataclass(frozen=True)
@@ -52,24 +53,20 @@ class Exported:
 
 @dataclass(frozen=True)
 class _Sizes:
-    """B, H, W of the clips that a file takes, None where any will do."""
+    """B, H, W of the clips that a file takes, None where any will do; ``least`` is the least free H or W."""
 
     batch: int | None
     height: int | None
     width: int | None
     frames: int
     stride: int
+    least: int
 
     def __post_init__(self) -> None:
         for name, least in (("batch", 1), ("height", self.stride), ("width", self.stride)):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise InputError(f"{name} is {value}; {least} or more is expected")
-
-    @property
-    def least(self) -> int:
-        """The least free height or width."""
-        return _CELLS * self.stride
 
     @property
     def named(self) -> dict[int, str]:
@@ -105,7 +102,8 @@ def export_onnx(
         model: its network is exported with float32 weights, in evaluation mode; it is not changed itself.
         path: the file; it appears, or replaces another one, only when it is complete and checked.
         batch, height, width: clips and their pixels where the file is to take no others; None: any number,
-            from two cells of the features (32 pixels) on. The number of boxes is always free.
+            from two cells of the features on (32 pixels, 64 with non-local
+            blocks). The number of boxes is always free.
 
     Raises:
         InputError: a library is missing, a size is too small, or the path cannot be written.
@@ -168,7 +166,12 @@ def _frozen(model: Model) -> nn.Module:
 
 
 def _sizes(model: Model, batch: int | None, height: int | None, width: int | None) -> _Sizes:
-    return _Sizes(batch, height, width, model.clip.num_frames, model.config.network.feature_stride)
+    network = model.config.network
+    cells = [network.feature_stride]  # in pixels: what must be there at least twice
+    for entry in network.non_local:
+        stride = 4 * math.prod(network.strides[: int(entry.stage[-1]) - 1])
+        cells.append(stride * max(entry.pool[1:]))
+    return _Sizes(batch, height, width, model.clip.num_frames, network.feature_stride, _CELLS * max(cells))
 
 
 def _traced(network: nn.Module, sizes: _Sizes) -> ExportedProgram:

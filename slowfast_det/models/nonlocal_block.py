@@ -83,7 +83,8 @@ class NonLocal(nn.Module):
             phi, g = self.phi(pooled), self.g(pooled)
         phi, g = phi.flatten(2).transpose(1, 2), g.flatten(2).transpose(1, 2)  # [B, pooled positions, C/2]
         if self.affinity == "softmax":
-            seen = scaled_dot_product_attention(theta, phi, g)
+            heads = [part.unsqueeze(1) for part in (theta, phi, g)]  # a single one; ONNX knows no other form
+            seen = scaled_dot_product_attention(*heads).squeeze(1)
         else:
             seen = theta @ phi.transpose(1, 2) @ g / phi.shape[1]
         seen = seen.transpose(1, 2).reshape(x.shape[0], -1, *x.shape[2:])  # [B, C/2, T, H, W]

@@ -7,7 +7,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d
 from torchvision.ops import roi_align
 
 from slowfast_det.models.relation import PersonFrameRelation
@@ -90,7 +89,7 @@ class RoIHead(nn.Module):
         )  # [K, C, resolution, resolution]
         persons = regions.amax(dim=(2, 3))  # [K, C]
         if self.context == "frame":
-            cells = adaptive_avg_pool2d(frame, self.resolution).amax(dim=(2, 3))  # [B, C]
+            cells = mean_over_grid(frame, self.resolution).amax(dim=(2, 3))  # [B, C]
             persons = torch.cat([persons, cells[boxes[:, 0].long()]], dim=1)  # [K, 2C]
         elif self.relation is not None:
             persons = self.relation(persons, frame, boxes[:, 0].long())
@@ -99,3 +98,21 @@ class RoIHead(nn.Module):
 
     def _over_time(self, pathway: Tensor) -> Tensor:
         return pathway.mean(dim=2) if self.temporal_pooling == "avg" else pathway.amax(dim=2)
+
+
+def mean_over_grid(frame: Tensor, resolution: int) -> Tensor:
+    """``Tensor[B, C, H, W]`` -> ``Tensor[B, C, resolution, resolution]``: the means of a grid's overlapping cells.
+
+    What adaptive_avg_pool2d computes, which no ONNX file can for sizes that are free.
+    """
+    rows, columns = (_shares(size, resolution, frame) for size in frame.shape[2:])
+    return rows @ frame @ columns.t()
+
+
+def _shares(size: int, resolution: int, like: Tensor) -> Tensor:
+    """``Tensor[resolution, size]``: which part of the mean each position has."""
+    cells = torch.arange(resolution, device=like.device)
+    first, end = cells * size // resolution, ((cells + 1) * size + resolution - 1) // resolution
+    positions = torch.arange(size, device=like.device)
+    within = ((positions >= first[:, None]) & (positions < end[:, None])).to(like.dtype)
+    return within / within.sum(dim=1, keepdim=True)

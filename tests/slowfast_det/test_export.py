@@ -12,16 +12,34 @@ import pytest
 import torch
 
 from ava_tools import InputError
+from ava_tools.settings import overridden
 from slowfast_det import export as exporting
 from slowfast_det.checkpoints.model import load_config, untrained_model
+from slowfast_det.config import parse_config
 from slowfast_det.export import METADATA, export_onnx, export_torch
 from slowfast_det.export_check import InexactExportError
 from slowfast_det.models.network import initialise
 
 NETWORKS = {
-    "slowfast": {},
-    "slow": {"pathways": "slow", "width": 8},
-    "slow, not aligned": {"pathways": "slow", "width": 8, "aligned": False},
+    "slowfast": [],
+    "slow": ["network.architecture=slow", "network.width=8"],
+    "slow, not aligned": ["network.architecture=slow", "network.width=8", "network.aligned=false"],
+    "mmaction2": [
+        "network.fusion_norm=false",
+        "network.slow_frames=stride",
+        "network.temporal_pooling=max",
+        "network.context=frame",
+        "network.mlp_head=true",
+        "network.unused_column=true",
+        "network.non_local=[{stage: res3, blocks: [0], project_first: true}]",
+    ],
+    "i3d, non-local": [
+        "network.architecture=i3d",
+        "network.width=8",
+        "network.temporal_pool=2",
+        "network.non_local=[{stage: res2, blocks: [0], affinity: dot_product}, {stage: res3, blocks: [0], groups: 2}]",
+    ],
+    "acrn": ["network.width=8", "network.context=acrn"],
 }
 WHOLE_AND_ODD = [  # all of a clip, over its edges, less than a cell, nothing, turned round, outside
     *([0, 0, 0, 96, 64], [1, -9, -9, 105, 73], [0, 30, 30, 31, 31], [1, 20, 20, 20, 20]),
@@ -32,8 +50,7 @@ WHOLE_AND_ODD = [  # all of a clip, over its edges, less than a cell, nothing, t
 def model_of(name):
     """An untrained model whose scores spread and depend on the pictures."""
     torch.manual_seed(0)
-    config = load_config("tiny")
-    model = untrained_model(config.model_copy(update={"network": config.network.model_copy(update=NETWORKS[name])}))
+    model = untrained_model(parse_config(overridden(load_config("tiny").model_dump(), NETWORKS[name]), name))
     initialise(model.network, head_std=0.3, zero_final_norm=False)
     return model
 
@@ -84,7 +101,7 @@ every_file = pytest.mark.parametrize(
     ("name", "suffix"),
     [
         *[pytest.param(name, ".onnx", id=f"onnx, {name}") for name in NETWORKS],
-        *[pytest.param(name, ".pt2", id=f"pt2, {name}") for name in ("slowfast", "slow, not aligned")],
+        *[pytest.param(name, ".pt2", id=f"pt2, {name}") for name in ("slowfast", "mmaction2")],
     ],
 )
 
