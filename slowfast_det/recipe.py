@@ -171,7 +171,8 @@ class Recipe(Config):
     test_split: str = "test"
     """Part of the data that is tested on."""
     init: Text | None = None
-    """Checkpoint to start from, of any supported layout; its head is left out if the actions differ."""
+    """Checkpoint to start from, of any supported layout, or the name of published weights; its head is left out if
+    the actions differ."""
     class_map: Literal["names"] | dict[Text, Text] | None = None
     """Rows of that checkpoint's head to keep: {our action: its action}, by name or id; or all equal names."""
     out: Text = "run"

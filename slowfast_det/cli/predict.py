@@ -52,7 +52,8 @@ def predict(
 
     Args:
         sources: Films, folders of films, folders of extracted frames, or patterns like "films/*.mp4".
-        model: Checkpoint file: PySlowFast's .pyth or ours.
+        model: Checkpoint file of PySlowFast, PyTorchVideo, mmaction2 or ours, or the name of published weights:
+            `slowfast-det models` lists them; they are downloaded once.
         config: Config by name or yaml file, where the checkpoint does not say what network it is.
             Without --model, an untrained network of this config is used.
         boxes: Person boxes: AVA's csv (video,timestamp,x1,y1,x2,y2[,label],score) or a proposals .pkl.
@@ -77,7 +78,9 @@ def predict(
     if not sources:
         raise MisuseError("a SOURCE is missing: a film, a folder or a pattern")
     if model is None and config is None:
-        raise MisuseError("--model is missing: a checkpoint file (or --config for an untrained network)")
+        raise MisuseError(
+            "--model is missing: a checkpoint file or a name of `slowfast-det models` (or --config for an untrained network)"
+        )
     if boxes is not None and persons is not None:
         raise MisuseError("--boxes and --persons are both given; the persons come from one of them")
     if actions is not None and not _split(actions):

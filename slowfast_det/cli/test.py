@@ -28,7 +28,7 @@ def test(config: str, *overrides: str, model: str, overwrite: Annotated[bool, Pa
     Args:
         config: A recipe by name or yaml file, or a data set's folder with a dataset.yaml.
         overrides: Settings over the recipe's, such as data=FOLDER out=FOLDER persons.source=truth.
-        model: Checkpoint file: PySlowFast's .pyth or ours.
+        model: Checkpoint file of any layout, or the name of published weights (`slowfast-det models`).
         overwrite: Replace existing results; otherwise the next free folder is used.
     """
     from slowfast_det.cli.progress import moment_progress

@@ -70,9 +70,9 @@ def _open_safetensors(path: Path) -> WeightFile:
 
 def _open_torch(path: Path) -> WeightFile:
     try:
-        with warnings.catch_warnings():
+        with path.open("rb") as file, warnings.catch_warnings():  # an open file: of a path torch minds the suffix
             warnings.simplefilter("ignore")  # its remarks on foreign pickles; the error below says it better
-            return WeightFile(path, torch.load(path, map_location="cpu", weights_only=True))
+            return WeightFile(path, torch.load(file, map_location="cpu", weights_only=True))
     except Exception as problem:  # foreign bytes can fail anywhere in the reader
         asked = re.search(r"GLOBAL (\S+)", str(problem))
     if asked:

@@ -109,6 +109,24 @@ def test_moments_are_those_of_the_time_line():
     assert clip_moments(0.0, 4, 2) == [Fraction(1, 60), Fraction(5, 60)]
 
 
+def test_mmaction2s_clips_lie_a_frame_later():
+    """Second 902 of a film cut at 900 is file 62 there, counted from 1: frames 30, 32, .. 92."""
+    assert list(clip_indices(2.0, 32, 2, index_base=1)) == [number - 1 for number in range(30, 94, 2)]
+    assert list(clip_indices(2.0, 32, 2)) == [number - 1 for number in range(29, 93, 2)]
+
+
+@pytest.mark.parametrize(
+    ("film", "size"),  # (height, width), mmcv.rescale_size((width, height), (inf, 256))
+    [((720, 1280), (256, 455)), ((480, 854), (256, 455)), ((340, 256), (340, 256)), ((97, 130), (256, 343))],
+)
+def test_mmaction2s_geometry(film, size):
+    assert clip_size(*film, 256, "mmaction2") == size
+    boxes = np.array([[0.0, 0.25, 0.5, 1.0]])
+    height, width = size
+    expected = [[0.0, 0.25 * height, 0.5 * width, height]]
+    np.testing.assert_allclose(boxes_in_clip(boxes, *film, 256, "mmaction2"), expected)
+
+
 def test_clip_indices_are_pyslowfasts(data_pipeline):
     for case in data_pipeline["get_sequence"]:
         found = clip_indices(case["center"] / 30, case["T"], case["rate"])

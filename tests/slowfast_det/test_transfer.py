@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from golden import checkpoint_of
+from golden import checkpoint_of, golden_of
 
 from ava_tools.errors import InputError
 from ava_tools.labels import Action, Labels, ava_labels
@@ -83,6 +83,32 @@ def test_a_kinetics_classifier(tmp_path):
     assert set(result.skipped) == {"head.projection.weight", "head.projection.bias"} == set(result.fresh)
     with pytest.raises(InputError, match="does not name its actions, so class_map has nothing"):
         transfer(tmp_path / "kinetics.pyth", model, "names")
+
+
+@pytest.fixture(scope="module")
+def slowonly(tmp_path_factory):
+    """mmaction2's, whose head has an unused first row."""
+    path = tmp_path_factory.mktemp("weights") / "slowonly.pth"
+    torch.save({"state_dict": golden_of("mmaction2", "slowonly_r50_4x16x1_ava21").state()}, path)
+    return path
+
+
+def test_an_unused_row_is_left_out(slowonly, slow):
+    """From mmaction2's 81 rows to 80, from 80 to 81, from 81 to 81: each action keeps its own."""
+    theirs = load_model(slowonly, "mmaction2_slowonly_r50_4x16").network.head.projection.weight[1:]
+    model = fresh()
+    assert not any(name.startswith("head") for name in transfer(slowonly, model).skipped)
+    assert torch.equal(head_of(model).weight, theirs)
+    for source, expected in ((slow, load_model(slow).network.head.projection.weight), (slowonly, theirs)):
+        padded = untrained_model("mmaction2_slowonly_r50_4x16")
+        first = head_of(padded).weight[0].clone()
+        transfer(source, padded)
+        assert torch.equal(head_of(padded).weight[1:], expected)
+        assert torch.equal(head_of(padded).weight[0], first)
+    own = untrained_model("mmaction2_slowonly_r50_4x16", OWN)
+    transfer(slowonly, own, "names")
+    sit = ava_labels().names.index("sit")
+    assert torch.equal(head_of(own).weight[1], theirs[sit])
 
 
 def test_what_does_not_fit_is_told(slow):

@@ -61,6 +61,22 @@ def same(tensor, norm, first, tolerance):
         np.testing.assert_allclose(tensor.flatten()[:4], first, rtol=tolerance, atol=tolerance * np.abs(first).max())
 
 
+@pytest.mark.parametrize("gamma", [0.0, 2.0])
+def test_losses_of_actions_that_exclude_each_other(gamma):
+    """One answer a person is torch's cross-entropy; several are asked for one by one; none costs nothing."""
+    random = torch.Generator().manual_seed(0)
+    logits = torch.randn(4, 5, generator=random)
+    targets = [*torch.eye(5)[[0, 3, 3]].tolist(), [0, 1, 1, 0, 0]]
+    found = action_loss(logits, torch.tensor(targets), gamma=gamma, exclusive=True)
+    chances = logits.softmax(1)
+    expected = nn.functional.cross_entropy(logits[:3], torch.tensor([0, 3, 3]), reduction="none")
+    right = chances[torch.arange(3), torch.tensor([0, 3, 3])]
+    torch.testing.assert_close(found[:3], expected * (1 - right) ** gamma)
+    both = -(chances[3, 1:3].log() * (1 - chances[3, 1:3]) ** gamma).sum()
+    torch.testing.assert_close(found[3], both)
+    assert not action_loss(logits[:1], torch.zeros(1, 5), gamma=gamma, exclusive=True).any()
+
+
 def by_definition(logits, targets, gamma=0.0):
     """Cross-entropy of every action in plain Python numbers."""
     probabilities = 1 / (1 + np.exp(-logits))
