@@ -79,7 +79,7 @@ def predict(
         raise MisuseError("a SOURCE is missing: a film, a folder or a pattern")
     if model is None and config is None:
         raise MisuseError(
-            "--model is missing: a checkpoint file or a name of `slowfast-det models` (or --config for an untrained network)"
+            "--model is missing: a file, or a name of `slowfast-det models` (or --config for an untrained network)"
         )
     if boxes is not None and persons is not None:
         raise MisuseError("--boxes and --persons are both given; the persons come from one of them")
