@@ -24,6 +24,27 @@ _TORCH_MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # and before: the number tha
 _PICKLES = (b"\x80", b"(", b"}")  # protocol 2 and later; a dict in protocol 0 and 1
 
 
+class _Unread:
+    """Stands for what trainings of mmengine keep beside the tensors (their logs): it takes all and does nothing."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+_NUMPY = [f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("scalar", "_reconstruct")]
+_UNREAD: list[Any] = [
+    (_Unread, name)
+    for name in (
+        "mmengine.logging.history_buffer.HistoryBuffer",
+        *("builtins.getattr", "__builtin__.getattr", "_codecs.encode"),
+        *("numpy.dtype", "numpy.ndarray", *_NUMPY),
+    )
+]
+
+
 @dataclass(frozen=True)
 class WeightFile:
     """What a file holds: its content as plain data and tensors, and a safetensors header's metadata."""
@@ -72,7 +93,8 @@ def _open_torch(path: Path) -> WeightFile:
     try:
         with path.open("rb") as file, warnings.catch_warnings():  # an open file: of a path torch minds the suffix
             warnings.simplefilter("ignore")  # its remarks on foreign pickles; the error below says it better
-            return WeightFile(path, torch.load(file, map_location="cpu", weights_only=True))
+            with torch.serialization.safe_globals(_UNREAD):
+                return WeightFile(path, torch.load(file, map_location="cpu", weights_only=True))
     except Exception as problem:  # foreign bytes can fail anywhere in the reader
         asked = re.search(r"GLOBAL (\S+)", str(problem))
     if asked:
