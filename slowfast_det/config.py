@@ -143,8 +143,9 @@ class ClipConfig(Settings):
     geometry: Literal["pyslowfast", "mmaction2"] = "pyslowfast"
     """Whose arithmetic of sizes and boxes: pyslowfast cuts the longer side to whole pixels, scales boxes by the
     ratio of the longer sides and cuts them to the frame; mmaction2 rounds, and scales each axis by its own."""
-    index_base: Literal[0, 1] = 0
-    """Frames by which a clip lies behind its moment; mmaction2 counts its first frame twice: 1."""
+    index_base: Literal[-1, 0, 1] = 0
+    """Frames by which a clip lies behind its moment: mmaction2 counts the number of AVA's first frame twice (1),
+    that of AVA-Kinetics' not at all (-1)."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -119,7 +119,7 @@ def test_pyslowfast_yaml_may_leave_defaults_out(tmp_path):
             "4 frames of res3 do not fit 3 groups",
             id="groups",
         ),
-        pytest.param("clip", "index_base", 2, "clip.index_base: .*0 or 1.*2", id="index base"),
+        pytest.param("clip", "index_base", 2, "clip.index_base: .*-1, 0 or 1.*2", id="index base"),
         pytest.param("clip", "num_frames", "many", "clip.num_frames: .*'many'", id="no number"),
         pytest.param("clip", "std", [0.1, 0, 0.1], "std is .* above 0", id="zero deviation"),
     ],

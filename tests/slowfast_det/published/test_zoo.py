@@ -235,3 +235,11 @@ def test_no_torch():
     code = "import sys, slowfast_det.checkpoints.zoo as zoo; zoo.published_models(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_whose_clips_lie_a_frame_off():
+    """mmaction2's AVADataset centres a frame late, AVAKineticsDataset a frame early, MultiSports not."""
+    bases = {"AVA 2.1": 1, "AVA 2.2": 1, "AVA-Kinetics, AVA 2.2": -1, "MultiSports": 0}
+    for model in MODELS:
+        if model.publisher == "mmaction2" and model.task == "detection" and model.config is not None:
+            assert config_of_published(model).clip.index_base == bases[model.data]
