@@ -40,7 +40,8 @@ def parse_settings(kind: type[S], content: Any, name: str) -> S:
                 continue
             found = error["input"]
             shown = f" (found {reprlib.repr(found)})" if isinstance(found, str | int | float) else ""
-            findings.append(f"{where}: {error['msg']}{shown}" if where else error["msg"])
+            message = error["msg"].removeprefix("Value error, ")
+            findings.append(f"{where}: {message}{shown}" if where else message)
         raise InputError(f"{name}: {'; '.join(findings)}") from None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from slowfast_det.checkpoints import caffe2, mmaction2, native, pyslowfast, pyto
 from slowfast_det.checkpoints.zoo import PublishedModel, located
 from slowfast_det.config import Config, parse_config
 from slowfast_det.pyslowfast_config import read_config
-from slowfast_det.recipe import read_recipe
+from slowfast_det.recipe import read_model_config
 from slowfast_det.weights.files import open_weights, state_dict_of
 
 OURS = "our safetensors"
@@ -32,6 +31,7 @@ class Checkpoint:
         path: the file.
         layout: whose it is, in words.
         tensors: by our names.
+        names: what the file calls each of them.
         foreign: names of tensors that no network of ours has.
         config: what the file says its network is; None if it does not.
         labels: its actions, if it names them.
@@ -41,6 +41,7 @@ class Checkpoint:
     path: Path
     layout: str
     tensors: Mapping[str, Tensor]
+    names: Mapping[str, str]
     foreign: tuple[str, ...]
     config: Config | None
     labels: Labels | None
@@ -80,28 +81,42 @@ def read_checkpoint(weights: str | Path, *, own_config: bool = True) -> Checkpoi
         InputError: the file is not usable, or of no layout that is known.
     """
     path, published = located(weights)
-    file = open_weights(path)
+    try:
+        file = open_weights(path)
+    except InputError as problem:
+        again = "; delete it, and it will be fetched again" if published is not None and path.is_file() else ""
+        raise InputError(f"{problem}{again}") from None
     name = str(file.path)
     if native.is_native(file.metadata):
-        return Checkpoint(file.path, OURS, dict(file.content), (), *native.read_metadata(file.metadata, name))
+        own = {key: key for key in file.content}
+        return Checkpoint(file.path, OURS, dict(file.content), own, (), *native.read_metadata(file.metadata, name))
     tensors = _tensors(file.content)
-    layout = next((layout for layout in _LAYOUTS if layout.recognises(tensors)), None)
+    theirs = {key.removeprefix("module."): key for key in tensors}  # left by distributed training
+    if len(theirs) < len(tensors):
+        twice = next(key for key in tensors if key.startswith("module.") and key.removeprefix("module.") in tensors)
+        raise InputError(f"{name}: holds the same tensor twice, as {twice.removeprefix('module.')} and as {twice}")
+    layout = next((layout for layout in _LAYOUTS if layout.recognises(theirs)), None)
     if layout is None:
         known = ", ".join([layout.title for layout in _LAYOUTS[:-1]])
         raise InputError(f"{name}: is a checkpoint of no layout that is known ({known}, {OURS})")
     config = None
     if own_config:
         config = _own_config(file.content, name) if published is None else config_of_published(published)
-    ours = layout.our_names(tensors)
-    known_names = [our_name for our_name in ours.values() if our_name is not None]
-    if twice := next((our_name for our_name, count in Counter(known_names).items() if count > 1), None):
-        doubled = [theirs for theirs, our_name in ours.items() if our_name == twice]
-        raise InputError(f"{name}: holds the same tensor twice, as {' and as '.join(doubled)}")
+    names: dict[str, str] = {}
+    foreign = []
+    for bare, our_name in layout.our_names(theirs).items():
+        if our_name is None:
+            foreign.append(theirs[bare])
+        elif our_name in names:
+            raise InputError(f"{name}: holds the same tensor twice, as {names[our_name]} and as {theirs[bare]}")
+        else:
+            names[our_name] = theirs[bare]
     return Checkpoint(
         file.path,
         layout.title,
-        {our_name: tensors[theirs] for theirs, our_name in ours.items() if our_name is not None},
-        tuple(theirs for theirs, our_name in ours.items() if our_name is None),
+        {our_name: tensors[key] for our_name, key in names.items()},
+        names,
+        tuple(foreign),
         config,
         None,
         published,
@@ -131,5 +146,5 @@ def config_of_published(model: PublishedModel) -> Config | None:
     """What the zoo knows of a file, whatever the file says: its name stands for the publisher's own network."""
     if model.config is None:
         return None
-    config = read_recipe(model.config).of_model()
+    config = read_model_config(model.config)
     return parse_config(overridden(config.model_dump(), model.overrides), f"{model.name} of the zoo")

@@ -97,11 +97,9 @@ def _fetch(url: str, path: Path, sha256: str | None, size: int | None, progress:
     part = Part(part_of(path))
     with _bar(path.name, progress) as advance:
         _persist(url, part, size, advance)
-    try:
-        _verify(part, sha256, size)
-    except TransferError:
+    if problem := _difference(part.path, sha256, size):
         part.discard()
-        raise
+        raise TransferError(problem)
     os.replace(part.path, path)
     part.forget()
 
@@ -121,14 +119,26 @@ def _persist(url: str, part: Part, size: int | None, advance: Advance) -> None:
             sleep(pauses.pop(0))
 
 
-def _verify(part: Part, sha256: str | None, size: int | None) -> None:
-    if size is not None and part.size != size:
-        raise TransferError(f"it has {part.size:,} bytes, {size:,} are expected")
+def verify(path: Path, sha256: str | None, size: int | None) -> None:
+    """Hold a file to what its publisher says of it.
+
+    Raises:
+        InputError: it is another one.
+    """
+    if problem := _difference(path, sha256, size):
+        raise InputError(f"{path}: {problem}; delete it, and it will be fetched again")
+
+
+def _difference(path: Path, sha256: str | None, size: int | None) -> str | None:
+    found = path.stat().st_size
+    if size is not None and found != size:
+        return f"it has {found:,} bytes, {size:,} are expected"
     if sha256 is not None:
-        with part.path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if not found.startswith(sha256.lower()):
-            raise TransferError(f"its SHA-256 begins with {found[: len(sha256)]}, {sha256} is expected")
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if not digest.startswith(sha256.lower()):
+            return f"its SHA-256 begins with {digest[: len(sha256)]}, {sha256} is expected"
+    return None
 
 
 @contextmanager
