@@ -36,15 +36,18 @@ def with_its_outputs(config: Config, checkpoint: Checkpoint) -> Config:
 
 def suggestion(checkpoint: Checkpoint) -> str:
     """The packaged configurations that fit a checkpoint, as an end of a sentence; those of its publisher first."""
-    fitting = [name for name in config_names() if _fits(read_model_config(name), checkpoint)]
+    configs = {name: read_model_config(name) for name in config_names()}
+    fitting = [name for name, config in configs.items() if _fits(config, checkpoint)] or [
+        name for name, config in configs.items() if _fits(with_its_outputs(config, checkpoint), checkpoint)
+    ]
     prefix = _PREFIXES.get(checkpoint.layout)
     own = [name for name in fitting if _of_publisher(name, prefix)] or fitting
     if not own:
         return "none of the packaged ones fits its tensors, a yaml of ours or of PySlowFast is expected"
     if len(own) == 1:
         return f"{own[0]} fits its tensors"
-    configs = [read_model_config(name) for name in own]
-    switches = sorted({key for other in configs[1:] for key in differences(configs[0], other)})
+    first, *others = own
+    switches = sorted({key for other in others for key in differences(configs[first], configs[other])})
     return f"{' and '.join(own)} fit its tensors, they differ in {', '.join(switches)}"
 
 
@@ -68,7 +71,7 @@ def _of_publisher(name: str, prefix: str | None) -> bool:
 
 def _fits(config: Config, checkpoint: Checkpoint) -> bool:
     with torch.device("meta"):
-        network = build_network(with_its_outputs(config, checkpoint))
+        network = build_network(config)
     own = {key: value.shape for key, value in network.state_dict().items() if value.is_floating_point()}
     theirs = {key: value.shape for key, value in checkpoint.tensors.items() if value.is_floating_point()}
     return own.keys() == theirs.keys() and all(_alike(theirs[key], shape) for key, shape in own.items())

@@ -114,8 +114,11 @@ def load_any_model(
             chosen.network.num_actions,
         )
         chosen = counted
-    with torch.device("meta"):  # no memory is taken before the tensors are known to fit
-        network = build_network(chosen)
+    try:
+        with torch.device("meta"):  # no memory is taken before the tensors are known to fit
+            network = build_network(chosen)
+    except InputError as wrong:
+        raise InputError(f"{checkpoint.path}: {wrong}") from None
     _fill(network, checkpoint)
     if config is not None:
         _tell_differences(checkpoint, chosen)

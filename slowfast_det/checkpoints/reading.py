@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ava_tools.errors import InputError
@@ -89,6 +90,7 @@ def read_checkpoint(weights: str | Path, *, own_config: bool = True) -> Checkpoi
     name = str(file.path)
     if native.is_native(file.metadata):
         own = {key: key for key in file.content}
+        _check(file.content, own, name)
         return Checkpoint(file.path, OURS, dict(file.content), own, (), *native.read_metadata(file.metadata, name))
     tensors = _tensors(file.content)
     theirs = {key.removeprefix("module."): key for key in tensors}  # left by distributed training
@@ -111,16 +113,35 @@ def read_checkpoint(weights: str | Path, *, own_config: bool = True) -> Checkpoi
             raise InputError(f"{name}: holds the same tensor twice, as {names[our_name]} and as {theirs[bare]}")
         else:
             names[our_name] = theirs[bare]
+    ours = {our_name: tensors[key] for our_name, key in names.items()}
+    _check(ours, names, name)
     return Checkpoint(
         file.path,
         layout.title,
-        {our_name: tensors[key] for our_name, key in names.items()},
+        mmaction2.slow_first(ours, names) if layout.title == mmaction2.TITLE else ours,
         names,
         tuple(foreign),
         config,
         None,
         published,
     )
+
+
+def _check(tensors: Mapping[str, Tensor], names: Mapping[str, str], file: str) -> None:
+    """Hold tensors to what a network can hold.
+
+    Raises:
+        InputError: one is of another kind, or holds numbers that are none; it is named as in the file.
+    """
+    for key, tensor in tensors.items():
+        counter = key.endswith(".num_batches_tracked")
+        kind = tensor.dtype if tensor.layout == torch.strided and not tensor.is_quantized else tensor.layout
+        if tensor.is_meta or kind != tensor.dtype or (not counter and not tensor.is_floating_point()):
+            raise InputError(f"{file}: {names[key]} holds {kind}; plain floating point numbers are expected")
+        if not counter and not bool(tensor.isfinite().all()):
+            raise InputError(f"{file}: {names[key]} holds numbers that are not finite; the checkpoint is damaged")
+        if key.endswith(".running_var") and bool((tensor < 0).any()):
+            raise InputError(f"{file}: {names[key]} holds variances below 0; the checkpoint is damaged")
 
 
 def _tensors(content: Any) -> dict[str, Tensor]:

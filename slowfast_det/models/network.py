@@ -38,7 +38,7 @@ class ActionNetwork(nn.Module):
         if boxes.dim() != 2 or boxes.shape[1] != 5:
             raise ValueError(f"the boxes are {list(boxes.shape)}; [K, 5] (clip index, x1, y1, x2, y2) is expected")
         # RoIAlign would read other memory; an exported graph cannot ask.
-        if len(boxes) and not torch.compiler.is_compiling() and not bool(_within(boxes[:, 0], len(clip))):
+        if not torch.compiler.is_compiling() and len(boxes) and not bool(_within(boxes[:, 0], len(clip))):
             raise ValueError(
                 f"a box names a clip that is not there; clip indices from 0 to {len(clip) - 1} are expected"
             )

@@ -11,11 +11,9 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from ava_tools import safe_pickle
-from ava_tools.atomic import replacing
 from ava_tools.errors import InputError
 
 _EXPECTED = "a PyTorch checkpoint (.pth, .pyth), a pickle of arrays (.pkl) or a safetensors file is expected"
@@ -100,12 +98,6 @@ def _open_torch(path: Path) -> WeightFile:
     if asked:
         raise InputError(f"{path}: asks for {asked[1]}, which is no plain data; nothing in it was run; {_EXPECTED}")
     raise InputError(f"{path}: is damaged, cut off, or no weight file at all; nothing in it was run; {_EXPECTED}")
-
-
-def save_weights(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a safetensors file; it appears under its name only when it is complete."""
-    with replacing(path) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, dict(metadata))
 
 
 def state_dict_of(content: Any) -> dict[str, Tensor] | None:
