@@ -33,7 +33,7 @@ def models(capfd, home, monkeypatch):
 @pytest.fixture
 def served(server, monkeypatch):
     """A model whose file is on the server."""
-    server.files["net.pth"] = bytes(2_000_000)
+    server.files["net.pth"] = b"PK\x03\x04".ljust(2_000_000)
     model = replace(find_published(NAME), url=server.url("net.pth"), sha256=None)
     others = tuple(other for other in published_models() if other.name != NAME)
     monkeypatch.setattr(zoo, "published_models", lambda: (model, *others))
