@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import closing
 from http.client import HTTPException, HTTPMessage, HTTPResponse, InvalidURL
 from time import monotonic
 from typing import IO, Protocol, cast
@@ -168,7 +169,7 @@ def _open(url: str, headers: dict[str, str]) -> HTTPResponse:
         request = Request(url, headers=about | headers)
         return cast(HTTPResponse, opener.open(request, timeout=_SILENCE))
     except HTTPError as problem:
-        with problem:
+        with closing(problem):  # not `with problem`, which fails where its body is closed already
             if problem.code == 416 and headers:
                 raise _NothingLeftError(_range(cast(_Answer, problem))[1]) from None
             kind = BrokenTransferError if problem.code in _PASSING else TransferError
