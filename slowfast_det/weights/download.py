@@ -102,8 +102,8 @@ def _alone(path: Path, progress: bool) -> Iterator[None]:
     try:
         yield
     finally:
-        # Whoever waits opens this name again at each try, and filelock lets nobody hold a file that has none. After
-        # a failure that one goes on with the part; otherwise it finds the file.
+        # Whoever waits opens this name anew at each try (recent filelock also refuses a lock whose name is gone),
+        # and then finds the file, or after a failure goes on with the part.
         with suppress(OSError):  # Windows removes no open file
             Path(lock.lock_file).unlink()
         lock.release()
