@@ -219,7 +219,7 @@ def test_an_unknown_name(name, hint):
 
 
 def test_fetching_is_verified(server, home):
-    data = b"weights" * 1000
+    data = b"PK\x03\x04" + b"weights" * 1000
     server.files["net-1.pth"] = data
     model = replace(find_published("mmaction2_slowfast_r50_8x8_ava22"), url=server.url("net-1.pth"))
     with pytest.raises(InputError, match="d934a48f is expected"):
