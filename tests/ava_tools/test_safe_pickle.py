@@ -332,13 +332,13 @@ def test_an_array_cannot_be_made_by_hand(data):
 def test_a_pickle_cannot_change_the_reader():
     from ava_tools import safe_pickle
 
-    before = safe_pickle._encode.__defaults__
+    before = safe_pickle.encode.__defaults__
     try:
         with pytest.raises(InputError):
             loads(b"c_codecs\nencode\n(N}S'__defaults__'\n)stb.", "x.pkl")
         assert loads(pickle.dumps(b"abc", 2), "x.pkl") == b"abc"
     finally:
-        safe_pickle._encode.__defaults__ = before
+        safe_pickle.encode.__defaults__ = before
 
 
 DEEP_KEY = """
