@@ -170,7 +170,10 @@ class Reader(pickle._Unpickler):
     def check_tuple(self) -> None:
         """Refuse deep nesting of the tuple just made: hashing it would overflow the stack."""
         made = self.stack[-1]
-        depth = 1 + max((self._depths.get(id(part), 0) for part in made if isinstance(part, tuple)), default=0)
+        depth = 1
+        for part in made:
+            if isinstance(part, tuple):
+                depth = max(depth, 1 + self._depths.get(id(part), 0))
         if depth > self.deepest or len(made) > self.longest:
             raise pickle.UnpicklingError("tuples are nested or long beyond all use")
         self._depths[id(made)] = depth

@@ -17,7 +17,7 @@ from zipfile import ZIP_STORED, ZipFile
 from ava_tools import safe_pickle
 from ava_tools.errors import InputError
 
-_PICKLE = 64 << 20  # bytes; the largest checkpoints take a few hundred thousand
+_PICKLE = 32 << 20  # bytes; the largest checkpoints take less than one million
 _NAME = 200  # characters of module and name
 _LEGACY = 5  # pickles before the tensors' bytes: magic, protocol, system, content, keys
 
