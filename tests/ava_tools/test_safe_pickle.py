@@ -371,9 +371,9 @@ def shared(depth: int, width: int = 2, kind: bytes = b"t") -> bytes:
 BOMBS = {
     "key": b"\x80\x02}" + shared(60) + b"K\x01s.",
     "wide_key": b"\x80\x02}" + shared(4, 1000) + b"K\x01s.",
-    "keys_of_many": b"\x80\x02}(" + shared(60) + b"K\x01u.",
-    "key_of_protocol_0": b"(" + shared(60) + b"K\x01d.",
-    "key_in_a_call": b"\x80\x02ccollections\nOrderedDict\n](" + shared(60) + b"K\x01ea\x85R.",
+    "keys_of_many": b"\x80\x02}(" + shared(4, 1000) + b"K\x01u.",
+    "key_of_protocol_0": b"(" + shared(4, 1000) + b"K\x01d.",
+    "key_in_a_call": b"\x80\x02ccollections\nOrderedDict\n](" + shared(4, 1000) + b"K\x01\x86e\x85R.",
     "codec": b"\x80\x02c_codecs\nencode\n(X\x01\x00\x00\x00x" + shared(60, kind=b"l") + b"tR.",
     "dtype": b"\x80\x02cnumpy\ndtype\n(" + shared(60, kind=b"l") + b"K\x00tR.",
     "index": pickle.dumps(np.zeros(2), 2)[:-1] + shared(60, kind=b"l") + b"Ns.",
