@@ -8,6 +8,8 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
+from ava_tools.errors import InputError
+
 
 def claim_names(
     folder: Path, name: str, suffixes: Sequence[str], overwrite: bool, taken: set[str], sources: Sequence[Path]
@@ -63,7 +65,10 @@ def save_under(path: Path, overwrite: bool, sources: Sequence[Path], write: Call
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
-        write(temporary)
+        try:
+            write(temporary)
+        except InputError as problem:
+            raise InputError(str(problem).replace(str(temporary), str(path))) from None
         for number in count(1):
             candidate = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
             if overwrite and _usable([candidate], sources):

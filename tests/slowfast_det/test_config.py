@@ -11,6 +11,7 @@ from ava_tools import InputError
 from slowfast_det.checkpoints.architecture import build_network
 from slowfast_det.checkpoints.model import load_config
 from slowfast_det.config import config_names, parse_config
+from slowfast_det.pyslowfast_config import read_config
 from slowfast_det.recipe import read_recipe
 
 # The peers' own counts (num_params of the golden runs).
@@ -89,6 +90,30 @@ def test_pyslowfast_yaml_may_leave_defaults_out(tmp_path):
     )
     config = load_config(path)
     assert (config.network.beta, config.network.aligned, config.clip.short_side) == (8, False, 256)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "reverse", "channels"),
+    [("kinetics", False, "rgb"), ("kinetics", True, "bgr"), ("charades", True, "rgb"), ("Charades", False, "bgr")],
+)
+def test_charades_frames_are_read_blue_first(dataset, reverse, channels):
+    content = {"MODEL": {"ARCH": "slowfast"}, "TRAIN": {"DATASET": dataset}, "DATA": {"NUM_FRAMES": 32}}
+    content["DATA"]["REVERSE_INPUT_CHANNEL"] = reverse
+    assert read_config(content, "theirs").clip.channels == channels
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param({"TRAIN": {"DATASET": "ssv2"}}, "TRAIN.DATASET is ssv2, whose clips are spread", id="no rate"),
+        pytest.param({"RESNET": {"DEPTH": [50]}}, r"RESNET.DEPTH is \[50\]; a whole number", id="a list"),
+        pytest.param({"RESNET": {"SPATIAL_STRIDES": [[1], [2], ["a"], [2]]}}, "SPATIAL_STRIDES holds", id="a word"),
+        pytest.param({"MODEL": {"NUM_CLASSES": True}}, "MODEL.NUM_CLASSES is True", id="a truth"),
+    ],
+)
+def test_pyslowfast_values_that_cannot_be(content, message):
+    with pytest.raises(InputError, match=f"theirs: .*{message}"):
+        read_config({"MODEL": {}, **content}, "theirs")
 
 
 @pytest.mark.parametrize(

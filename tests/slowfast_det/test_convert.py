@@ -6,10 +6,16 @@ import pytest
 import torch
 import yaml
 from golden import golden_of
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from slowfast_det.checkpoints.model import load_any_model, untrained_model
+from ava_tools.settings import overridden
+from slowfast_det.checkpoints.fitting import differences
+from slowfast_det.checkpoints.model import load_any_model, load_config, untrained_model
+from slowfast_det.checkpoints.pyslowfast_writing import pyslowfast_sections
 from slowfast_det.config import parse_config
+from slowfast_det.pyslowfast_config import read_config
+from slowfast_det.weights import writing
 
 NETWORKS = [
     ("pyslowfast", "SLOW_8x8_R50_SHORT", None),
@@ -105,6 +111,51 @@ def test_what_pyslowfast_cannot_build_is_refused(change, switch, command, tmp_pa
     assert not (tmp_path / "theirs.pyth").exists()
 
 
+ODD = [
+    pytest.param(
+        "slowfast_r50_8x8",
+        [
+            *("network.depth=26", "network.width=16", "network.beta=4", "network.alpha=8", "network.fusion_ratio=1"),
+            *("network.aligned=false", "network.roi_resolution=5", "network.dilations=[1,1,1,1]", "clip.channels=bgr"),
+            *("clip.mean=[0.1,0.2,0.3]", "clip.std=[0.4,0.5,0.6]", "network.dropout=0.25", "clip.short_side=200"),
+            "network.non_local=[{stage: res3, blocks: [0], pool: [1,3,1], groups: 2, pathway: fast}, "
+            "{stage: res4, blocks: [1], pool: [2,1,2], groups: 2}]",
+        ],
+        id="two pathways",
+    ),
+    pytest.param(
+        "slow_r50_4x16",
+        [
+            *("network.architecture=i3d", "network.temporal_pool=2", "network.depth=26", "network.width=16"),
+            *("network.stride_first=true", "network.num_actions=7", "activation=softmax", "labels=numbered"),
+            "network.non_local=[{stage: res3, blocks: [0], affinity: dot_product, pool: [1,1,1]}]",
+        ],
+        id="one pathway",
+    ),
+    pytest.param(
+        "kinetics_slow_r50_4x16",
+        [
+            *("network.architecture=c2d", "network.temporal_pool=2", "network.depth=26", "network.width=16"),
+            *("network.window=4", "activation=sigmoid", "clip.channels=bgr", "network.num_actions=157"),
+        ],
+        id="clips",
+    ),
+]
+
+
+@pytest.mark.parametrize(("config", "overrides"), ODD)
+def test_pyslowfasts_yaml_gives_every_setting_back(config, overrides):
+    content = overridden(load_config(config).model_dump(), overrides)
+    written = parse_config(content, "odd")
+    again = read_config(pyslowfast_sections(written, "odd"), "again")
+    own = {"network.slow_temporal_blocks", "network.fast_temporal_blocks"}  # there they are always written out
+    ignored = own if written.network.architecture == "slowfast" else own | OF_TWO_PATHWAYS
+    assert set(differences(written, again)) <= ignored
+
+
+OF_TWO_PATHWAYS = {f"network.{name}" for name in ("alpha", "beta", "fusion_ratio", "fusion_kernel")}
+
+
 def test_names_of_the_actions_can_be_given(command, tiny, tmp_path):
     (tmp_path / "names.csv").write_text("".join(f"{number},sport {number}\n" for number in range(1, 81)))
     assert command("convert", tiny, "--labels", "names.csv", "--out", "named.safetensors").code == 0
@@ -128,3 +179,31 @@ def test_nothing_is_replaced_unasked(command, tiny, tmp_path):
 def test_an_unknown_suffix_is_misuse(out, command, tiny):
     outcome = command("convert", tiny, "--out", out)
     assert (outcome.code, "ends in .safetensors or .pyth is expected, or --to" in outcome.err) == (2, True)
+
+
+def test_what_pyslowfast_has_no_place_for_is_told(command, tmp_path):
+    settings = ["network.depth=26", "clip.geometry=mmaction2", "clip.index_base=1"]
+    config = parse_config(overridden(load_config("tiny").model_dump(), settings), "mine")
+    untrained_model(config).save(tmp_path / "mine.safetensors")
+    outcome = command("convert", "mine.safetensors", "--out", "theirs.pyth")
+    assert outcome.code == 0
+    assert "PySlowFast has no place for clip.geometry=mmaction2, clip.index_base=1" in outcome.err.replace("\n", " ")
+
+
+def test_no_input_is_overwritten(command, tiny, tmp_path):
+    (tmp_path / "tiny.yaml").write_text(command("config", "tiny").out)
+    (tmp_path / "weights.pyth").write_bytes(tiny.read_bytes())
+    arguments = ("weights.pyth", "--config", "tiny.yaml", "--out", "tiny.yaml", "--to", "ours", "--overwrite")
+    assert command("convert", *arguments).paths == ["tiny-2.yaml"]
+    assert command("config", "tiny.yaml").code == 0
+
+
+def test_a_full_disk_is_told_of_the_file(command, tiny, tmp_path, monkeypatch):
+    def full(*_):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(writing, "save_file", full)
+    outcome = command("convert", tiny, "--out", "a.safetensors")
+    assert outcome.code == 1
+    assert "a.safetensors: cannot be written (Error while serializing" in outcome.err.replace("\n", " ")
+    assert list(tmp_path.iterdir()) == []

@@ -172,3 +172,45 @@ def test_a_cut_off_pickle(tmp_path):
     (tmp_path / "cut.pkl").write_bytes(data[: len(data) // 2])
     with pytest.raises(InputError, match=r"cut.pkl: not a pickle of plain data"):
         load_model(tmp_path / "cut.pkl")
+
+
+NO_NUMBERS = {
+    "of integers": torch.zeros(80, dtype=torch.int8),
+    "complex": torch.zeros(80, dtype=torch.complex64),
+    "sparse": torch.zeros(80).to_sparse(),
+    "not finite": torch.full((80,), torch.nan),
+}
+
+
+@pytest.mark.parametrize("tensor", NO_NUMBERS.values(), ids=NO_NUMBERS.keys())
+def test_tensors_that_no_network_holds(tensor, tmp_path):
+    content = golden_of("pyslowfast", SLOW).checkpoint()
+    content["model_state"]["head.projection.bias"] = tensor
+    torch.save(content, tmp_path / "w.pyth")
+    with pytest.raises(InputError, match=r"w.pyth: head.projection.bias holds "):
+        load_model(tmp_path / "w.pyth")
+
+
+def test_as_many_actions_as_the_last_layer_has(tmp_path, caplog):
+    """Own actions of an mmaction2 training: five, and the unused output."""
+    state = golden_of("mmaction2", "slowonly_r50_4x16x1_ava21").state()
+    state |= {name: value[:6] for name, value in state.items() if "fc_cls" in name}
+    torch.save({"state_dict": state}, tmp_path / "own.pth")
+    with pytest.raises(InputError, match="name its config: mmaction2_slowonly_r50_4x16 fits its tensors"):
+        load_model(tmp_path / "own.pth")
+    with caplog.at_level(logging.WARNING):
+        model = load_model(tmp_path / "own.pth", "mmaction2_slowonly_r50_4x16")
+    assert (len(model.labels), model.config.labels) == (5, "numbered")
+    assert "own.pth: has 5 actions, not 80 as its config says" in caplog.text
+
+
+def test_a_given_config_that_differs_from_the_files_own_is_told(tmp_path, caplog):
+    golden = golden_of("pyslowfast", SLOW)
+    torch.save(golden.checkpoint(), tmp_path / "w.pyth")
+    with caplog.at_level(logging.WARNING):
+        load_model(tmp_path / "w.pyth", "pytorchvideo_slow_r50_4x16")
+    assert "w.pyth: is used with network.aligned False instead of True, as the given config says" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        load_model(tmp_path / "w.pyth", "slow_r50_4x16")
+    assert not caplog.text

@@ -63,3 +63,10 @@ def test_a_network_can_be_trained(tiny):
         name for name, weight in network.named_parameters() if weight.grad is None or not weight.grad.abs().sum() > 0
     ]
     assert without == []
+
+
+@pytest.mark.parametrize("index", [-1, 1])
+def test_a_box_of_no_clip_is_named(tiny, index):
+    """RoIAlign would read memory beyond the features."""
+    with pytest.raises(ValueError, match="names a clip that is not there; clip indices from 0 to 0 are expected"):
+        tiny(torch.zeros(1, 3, 8, 32, 32), torch.tensor([[index, 1, 1, 9, 9.0]]))

@@ -203,7 +203,7 @@ def test_weights_that_are_no_numbers_end_the_test(trained, test, tmp_path):
         save_file(weights, tmp_path / "nan.safetensors", file.metadata())
     outcome = test(tmp_path / "nan.safetensors", "out=run")
     assert outcome.code == 1
-    assert "nan.safetensors: its scores are no finite numbers" in outcome.err
+    assert "nan.safetensors: head.projection.bias holds numbers that are not finite" in outcome.err
     assert not Path("run/test").exists()
 
 
