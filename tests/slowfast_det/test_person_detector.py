@@ -15,7 +15,8 @@ from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.ops import FrozenBatchNorm2d
 
 from ava_tools.errors import InputError
-from slowfast_det.persons.torchvision_rcnn import DETECTORS, load_person_detector
+from slowfast_det.persons.loading import load_person_detector
+from slowfast_det.persons.torchvision_rcnn import DETECTORS
 from slowfast_det.weights.hub import cached_path
 
 SIZES = {"min_size": 64, "max_size": 96}
