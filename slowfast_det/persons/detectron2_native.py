@@ -15,7 +15,7 @@ import torch
 from ava_tools.errors import InputError
 from ava_tools.media.frames import Image
 from slowfast_det.persons.detectron2_settings import Detectron2Settings
-from slowfast_det.persons.detectron2_weights import tensors_of
+from slowfast_det.persons.detectron2_weights import beside_network, listed, tensors_of
 from slowfast_det.persons.options import DetectorOptions
 from slowfast_det.persons.protocol import PersonBoxes
 from slowfast_det.weights.files import open_weights
@@ -42,7 +42,8 @@ class NativeDetector:
         return [self._persons(self._predictor(frame[:, :, ::-1])["instances"]) for frame in frames]
 
     def _persons(self, found: Any) -> PersonBoxes:
-        persons = found.pred_classes == self._person
+        # One-stage detectors have a least score of their own, so it is asked for here too.
+        persons = (found.pred_classes == self._person) & (found.scores > self._options.min_score)
         return self._options.persons(found.pred_boxes.tensor[persons], found.scores[persons])
 
     def to(self, device: torch.device) -> Self:
@@ -126,14 +127,10 @@ def _load(model: Any, weights: str, name: str) -> None:
     if tensors is None:
         raise InputError(f"{path}: holds no weights of Detectron2")
     try:
-        missing = [key for key in model.load_state_dict(tensors, strict=False).missing_keys if not _has_default(key)]
+        keys = model.load_state_dict(tensors, strict=False)
     except RuntimeError as problem:
         raise InputError(f"{path}: its tensors do not fit {name} ({str(problem).splitlines()[1].strip()})") from None
-    if missing:
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        raise InputError(f"{path}: lacks {', '.join(missing[:3])}{more} of {name}")
-
-
-def _has_default(key: str) -> bool:
-    """Whether the model knows a tensor by itself: means and deviations are in the configuration."""
-    return key in ("pixel_mean", "pixel_std") or key.endswith("num_batches_tracked")
+    missing, unknown = ([key for key in each if not beside_network(key)] for each in keys)
+    if missing or unknown:
+        problems = [listed("lacks", missing), listed("has unknown tensors", unknown)]
+        raise InputError(f"{path}: {', '.join(filter(None, problems))} for {name}")

@@ -40,7 +40,7 @@ _THEIRS: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [  # our parts
     (r"^cls_score\.", "roi_heads.box_predictor.cls_score."),
     (r"^bbox_pred\.", "roi_heads.box_predictor.bbox_pred."),
 ]
-# Heads for masks and keypoints get the boxes and change nothing about them.
+# Heads for masks and keypoints take the boxes as they are and change nothing about them.
 _IDLE = re.compile(r".*\.num_batches_tracked|roi_heads\.(mask|keypoint)_head\..*")
 _PIXELS = ("pixel_mean", "pixel_std")  # old files hold them; now they are in the configuration only
 _ANCHORS = re.compile(r"proposal_generator\.anchor_generator\.cell_anchors\.\d+")
@@ -100,9 +100,9 @@ class Detectron2Weights:
         wanted = {name: their_name(name) for name in shapes}
         found = _with_statistics(self.tensors, wanted.values())
         problems = [
-            _listed("it lacks", wanted.values() - found.keys()),
-            _listed("has unknown tensors", found.keys() - wanted.values()),
-            _listed(
+            listed("it lacks", wanted.values() - found.keys()),
+            listed("has unknown tensors", found.keys() - wanted.values()),
+            listed(
                 "has other shapes in",
                 (their for our, their in wanted.items() if their in found and found[their].shape != shapes[our]),
             ),
@@ -139,11 +139,7 @@ def read_detectron2(content: Any, source: str) -> Detectron2Weights | None:
         )
     if not any(name.startswith(("backbone.bottom_up.", "proposal_generator.", "roi_heads.res5.")) for name in tensors):
         return None
-    network = {
-        name: value
-        for name, value in tensors.items()
-        if name not in _PIXELS and not _ANCHORS.fullmatch(name) and not _IDLE.fullmatch(name)
-    }
+    network = {name: value for name, value in tensors.items() if not beside_network(name)}
     return Detectron2Weights(
         source,
         network,
@@ -153,8 +149,13 @@ def read_detectron2(content: Any, source: str) -> Detectron2Weights | None:
     )
 
 
+def beside_network(name: str) -> bool:
+    """Whether a tensor of a file says nothing about boxes, or is in the configuration now."""
+    return name in _PIXELS or bool(_ANCHORS.fullmatch(name) or _IDLE.fullmatch(name))
+
+
 def tensors_of(content: Any) -> dict[str, Tensor] | None:
-    """All arrays of a file, as float32 (what Detectron2 runs in); without copies where they are already."""
+    """All arrays of a file's content, as float32 (what Detectron2 runs in), without copies where they are that."""
     for key in ("model", "blobs"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
@@ -213,7 +214,7 @@ def _with_statistics(tensors: Mapping[str, Tensor], wanted: Iterable[str]) -> di
     return full
 
 
-def _listed(words: str, names: Iterable[str]) -> str:
+def listed(words: str, names: Iterable[str]) -> str:
     """``it lacks a, b and 7 more``; nothing without names."""
     ordered = sorted(names)
     if not ordered:
