@@ -20,9 +20,6 @@ from slowfast_det.persons.detectron2_weights import Detectron2Weights
 from slowfast_det.persons.options import DetectorOptions
 from slowfast_det.persons.protocol import PersonBoxes
 
-_MIN_SIZE = 800
-_MAX_SIZE = 1333
-_MAX_OVERLAP = 0.5
 _DETECTIONS = 100  # of a frame, over all classes
 _CODER = BoxCoder(weights=(10.0, 10.0, 5.0, 5.0))
 
@@ -58,13 +55,15 @@ class Detectron2Detector:
     @torch.inference_mode()
     def _same_size(self, frames: Sequence[Image]) -> list[PersonBoxes]:
         height, width = frames[0].shape[:2]
-        size = resized_size(height, width, self._options.min_size or _MIN_SIZE, self._options.max_size or _MAX_SIZE)
+        asked, own = self._options, self.convention.settings
+        size = resized_size(height, width, asked.min_size or own.min_size, asked.max_size or own.max_size)
+        overlap = own.max_overlap if asked.max_overlap is None else asked.max_overlap
         features = self.network.features(batch_of(frames, size, self.convention, self._device))
         regions = [boxes for boxes, _ in propose(*self.network.proposals(features), size)]
         logits, deltas = self.network.scores(features, regions)
         counts = [len(boxes) for boxes in regions]
         return [
-            self._persons(*detections(*frame, size, self._options), size, (height, width))
+            self._persons(*detections(*frame, size, asked.min_score, overlap), size, (height, width))
             for frame in zip(regions, torch.split(logits, counts), torch.split(deltas, counts), strict=True)
         ]
 
@@ -72,14 +71,14 @@ class Detectron2Detector:
         self, boxes: Tensor, scores: Tensor, classes: Tensor, size: tuple[int, int], frame_size: tuple[int, int]
     ) -> PersonBoxes:
         """Persons among the detections of one frame, in pixels of the frame as it came."""
-        persons = classes == self.convention.person
+        persons = classes == self.convention.settings.person
         boxes, scores = to_frame(boxes[persons], size, frame_size), scores[persons]
         kept = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
         return self._options.persons(boxes[kept], scores[kept])
 
 
 def detections(
-    regions: Tensor, logits: Tensor, deltas: Tensor, size: tuple[int, int], options: DetectorOptions
+    regions: Tensor, logits: Tensor, deltas: Tensor, size: tuple[int, int], min_score: float, max_overlap: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The objects of one frame.
 
@@ -88,7 +87,8 @@ def detections(
         logits: ``Tensor[R, classes + 1]``, the background last.
         deltas: ``Tensor[R, 4 * classes]``, or ``Tensor[R, 4]`` where all classes share boxes.
         size: height and width of the resized frame.
-        options: least score and largest overlap.
+        min_score: scores lie above it.
+        max_overlap: of two boxes of a class with a larger IoU only the better one is kept.
 
     Returns:
         At most 100 boxes ``Tensor[D, 4]`` over all classes, their scores ``Tensor[D]``, falling, and their classes
@@ -97,13 +97,12 @@ def detections(
     scores = logits.softmax(dim=-1)
     finite = torch.isfinite(deltas).all(dim=1) & torch.isfinite(scores).all(dim=1)
     scores = scores[:, :-1]
-    chosen, classes = torch.where((scores > options.min_score) & finite[:, None])
+    chosen, classes = torch.where((scores > min_score) & finite[:, None])
     scores = scores[chosen, classes]
     deltas = deltas.view(len(deltas), -1, 4)  # [R, classes or 1, 4]
     deltas = deltas[chosen, classes if deltas.shape[1] > 1 else 0]
     boxes = clip_boxes_to_image(_CODER.decode_single(deltas, regions[chosen]), size)
-    overlap = _MAX_OVERLAP if options.max_overlap is None else options.max_overlap
-    kept = batched_nms(boxes, scores, classes, overlap)[:_DETECTIONS]
+    kept = batched_nms(boxes, scores, classes, max_overlap)[:_DETECTIONS]
     return boxes[kept], scores[kept], classes[kept]
 
 

@@ -29,6 +29,9 @@ class Detectron2Settings:
         stride_in_1x1: ``MODEL.RESNETS.STRIDE_IN_1X1``.
         channels: ``INPUT.FORMAT``, of the network; frames are RGB in any case.
         person: index of the class that is a person; the background comes last.
+        min_size: ``INPUT.MIN_SIZE_TEST``, shorter side of the resized frame, pixels.
+        max_size: ``INPUT.MAX_SIZE_TEST``, its longer side at most, which wins.
+        max_overlap: ``MODEL.ROI_HEADS.NMS_THRESH_TEST``, the largest IoU of two detections of a class.
     """
 
     pixel_mean: Three | None = None
@@ -36,17 +39,29 @@ class Detectron2Settings:
     stride_in_1x1: bool | None = None
     channels: Literal["bgr", "rgb"] | None = None
     person: int = 0
+    min_size: int = 800
+    max_size: int = 1333
+    max_overlap: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name in ("min_size", "max_size"):
+            if getattr(self, name) < 1:
+                raise InputError(f"Detectron2's {name} is {getattr(self, name)}; at least 1 is expected")
+        if self.channels not in (None, "bgr", "rgb"):
+            raise InputError(f"Detectron2's channels are {self.channels}; bgr or rgb is expected")
+        if self.pixel_std is not None and not all(value > 0 for value in self.pixel_std):
+            raise InputError(f"Detectron2's pixel_std is {_text(self.pixel_std)}; numbers above 0 are expected")
 
 
 @dataclass(frozen=True)
 class Convention:
-    """`Detectron2Settings` of one network, with nothing left open."""
+    """What `Detectron2Settings` come to with the weights of one network."""
 
     mean: Three
     std: Three
     stride_in_1x1: bool
     channels: Literal["bgr", "rgb"]
-    person: int
+    settings: Detectron2Settings
 
 
 def convention_of(weights: Detectron2Weights, settings: Detectron2Settings = Detectron2Settings()) -> Convention:
@@ -69,7 +84,7 @@ def convention_of(weights: Detectron2Weights, settings: Detectron2Settings = Det
         std=std or (_ordered(_STD, order) if grouped else _NONE),
         stride_in_1x1=not grouped if settings.stride_in_1x1 is None else settings.stride_in_1x1,
         channels=channels,
-        person=settings.person,
+        settings=settings,
     )
 
 

@@ -40,8 +40,8 @@ _THEIRS: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [  # our parts
     (r"^cls_score\.", "roi_heads.box_predictor.cls_score."),
     (r"^bbox_pred\.", "roi_heads.box_predictor.bbox_pred."),
 ]
-# Heads for masks and keypoints take the boxes as they are and change nothing about them.
-_IDLE = re.compile(r".*\.num_batches_tracked|roi_heads\.(mask|keypoint)_head\..*")
+# Heads for masks, keypoints and whole scenes stand beside the boxes and change nothing about them.
+_IDLE = re.compile(r".*\.num_batches_tracked|roi_heads\.(mask|keypoint)_head\..*|sem_seg_head\..*")
 _PIXELS = ("pixel_mean", "pixel_std")  # old files hold them; now they are in the configuration only
 _ANCHORS = re.compile(r"proposal_generator\.anchor_generator\.cell_anchors\.\d+")
 _DETECTRON1 = re.compile(r"res2_0_branch2a_w|conv_rpn_fpn2_w|fpn_inner_res2_\d_sum_lateral_w")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ava_tools.errors import InputError
+from slowfast_det.persons.detectron2_config import read_settings
 from slowfast_det.persons.detectron2_native import PREFIX, native_detector
 from slowfast_det.persons.detectron2_rcnn import detectron2_detector
 from slowfast_det.persons.detectron2_settings import Detectron2Settings
@@ -24,7 +25,7 @@ def load_person_detector(
     max_overlap: float | None = None,
     max_persons: int | None = None,
     min_side: float = 0.0,
-    detectron2: Detectron2Settings | None = None,
+    detectron2: Detectron2Settings | str | Path | None = None,
 ) -> MovablePersonDetector:
     """Load a person detector.
 
@@ -41,7 +42,8 @@ def load_person_detector(
         max_persons: how many persons of a frame are kept, the best ones; None: all. The detector's own cut over all
             classes comes before.
         min_side: persons whose box is narrower or lower are dropped; pixels of the frame.
-        detectron2: what Detectron2's weights do not say; None: as in its model zoo. For those files only.
+        detectron2: what Detectron2's weights do not say: settings, or the ``config.yaml`` of their training; None: as
+            in its model zoo. For those files only.
 
     Raises:
         InputError: no such name or file, a foreign file, or weights that cannot be fetched; the sentence
@@ -49,10 +51,11 @@ def load_person_detector(
     """
     options = DetectorOptions(min_score, min_size, max_size, max_overlap, max_persons, min_side)
     name = str(weights)
+    settings = read_settings(detectron2) if isinstance(detectron2, str | Path) else detectron2
     if name.startswith(PREFIX):
-        return native_detector(name, options, detectron2)
+        return native_detector(name, options, settings)
     if name in DETECTORS:
-        _refuse(detectron2, name)
+        _refuse(settings, name)
         return published_detector(name, options)
     if not Path(weights).is_file():
         raise InputError(
@@ -61,8 +64,8 @@ def load_person_detector(
         )
     content = open_weights(weights).content
     if (theirs := read_detectron2(content, name)) is not None:
-        return detectron2_detector(theirs, options, detectron2 or Detectron2Settings())
-    _refuse(detectron2, name)
+        return detectron2_detector(theirs, options, settings or Detectron2Settings())
+    _refuse(settings, name)
     return torchvision_detector(content, name, options)
 
 

@@ -14,7 +14,7 @@ from slowfast_det.persons.detectron2_frames import batch_of
 from slowfast_det.persons.detectron2_network import Detectron2Network, pool
 from slowfast_det.persons.detectron2_proposals import grid_anchors, propose
 from slowfast_det.persons.detectron2_rcnn import Detectron2Detector, detections, to_frame
-from slowfast_det.persons.detectron2_settings import convention_of
+from slowfast_det.persons.detectron2_settings import Detectron2Settings, convention_of
 from slowfast_det.persons.detectron2_weights import read_detectron2, their_name
 from slowfast_det.persons.options import DetectorOptions
 
@@ -118,7 +118,7 @@ def all_detections(detector, frame, size):
     with torch.inference_mode():
         _, features, logits, deltas = look(detector, frame, size)
         ((regions, _),) = propose(logits, deltas, size)
-        found = detections(regions, *detector.network.scores(features, [regions]), size, DetectorOptions(0.05))
+        found = detections(regions, *detector.network.scores(features, [regions]), size, 0.05, 0.5)
         return to_frame(found[0], size, frame.shape[:2]).numpy(), found[1].numpy(), found[2].numpy()
 
 
@@ -192,7 +192,11 @@ def test_frames_of_several_sizes_in_one_call(zoo_file):
 
 def test_nobody(resnet50, zoo_file):
     assert slowfast_det.load_person_detector(zoo_file, 1.0, 64)([waves(64, 64)])[0].boxes.shape == (0, 4)
-    absent = Detectron2Detector(resnet50.network, replace(resnet50.convention, person=79), DetectorOptions(0.99, 64))
+    absent = Detectron2Detector(
+        resnet50.network,
+        replace(resnet50.convention, settings=Detectron2Settings(person=79)),
+        DetectorOptions(0.99, 64),
+    )
     (found,) = absent([np.zeros((64, 64, 3), np.uint8)])
     assert found.boxes.shape == (0, 4)
     assert found.scores.shape == (0,)
