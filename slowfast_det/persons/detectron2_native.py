@@ -69,7 +69,7 @@ def native_detector(name: str, options: DetectorOptions, settings: Detectron2Set
     if not text:
         raise InputError(f"{name}: {_FORMS}")
     model_zoo, engine = _import("model_zoo", name), _import("engine", name)
-    cfg = _configuration(model_zoo, text, name)
+    cfg = _configuration(model_zoo, text, not weights, name)
     weights = weights or cfg.MODEL.WEIGHTS
     _apply(cfg, options)
     predictor = engine.DefaultPredictor(cfg)
@@ -87,15 +87,13 @@ def _import(part: str, name: str) -> Any:
         ) from None
 
 
-def _configuration(model_zoo: Any, text: str, name: str) -> Any:
-    """A configuration, without tags of yaml that would run something."""
-    cfg = import_module("detectron2.config").get_cfg()
+def _configuration(model_zoo: Any, text: str, trained: bool, name: str) -> Any:
+    """A configuration; a file's must do without the tags of yaml that run something."""
     try:
-        if Path(text).is_file():
-            cfg.merge_from_file(text, allow_unsafe=False)
-        else:
-            cfg.merge_from_file(model_zoo.get_config_file(text), allow_unsafe=False)
-            cfg.MODEL.WEIGHTS = model_zoo.get_checkpoint_url(text)
+        if not Path(text).is_file() and text.endswith(".yaml") and ".." not in Path(text).parts:
+            return model_zoo.get_config(text, trained)  # part of the installed package; some have such tags
+        cfg = import_module("detectron2.config").get_cfg()
+        cfg.merge_from_file(text, allow_unsafe=False)
     except Exception as problem:  # yaml, unknown keys, no such name: each has an error of its own
         first = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
         raise InputError(f"{name}: is no configuration that Detectron2 reads ({first}); {_FORMS}") from None

@@ -19,7 +19,10 @@ from ava_tools.errors import InputError
 
 POOLED = 7  # bins of a region, each way
 
-_EXPECTED = "a Faster R-CNN of Detectron2 with a bottleneck ResNet or ResNeXt and an FPN is expected"
+_EXPECTED = (
+    "a Faster R-CNN of Detectron2 with a bottleneck ResNet or ResNeXt and an FPN is expected; other detectors run in "
+    "Detectron2 itself, as detectron2:CONFIG@WEIGHTS"
+)
 _THEIRS: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [  # our parts are torchvision's, and called as there
     (r"backbone\.body\.conv1\.", "backbone.bottom_up.stem.conv1."),
     (r"backbone\.body\.bn1\.", "backbone.bottom_up.stem.conv1.norm."),
@@ -135,7 +138,7 @@ def read_detectron2(content: Any, source: str) -> Detectron2Weights | None:
     if any(_DETECTRON1.fullmatch(name) for name in tensors):
         raise InputError(
             f"{source}: holds blobs of Caffe2, of which Detectron's first version and SlowFast's trainings made files; "
-            f"they are not supported; {_EXPECTED}"
+            "they are not supported; weights of Detectron2 are expected"
         )
     if not any(name.startswith(("backbone.bottom_up.", "proposal_generator.", "roi_heads.res5.")) for name in tensors):
         return None
