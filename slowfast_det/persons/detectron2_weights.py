@@ -182,13 +182,16 @@ def _architecture(tensors: Mapping[str, Tensor], source: str) -> Architecture:
         blocks = [_blocks(tensors, stage) for stage in range(2, 6)]
         convolution = tensors["backbone.bottom_up.res2.0.conv2.weight"]
         groups = convolution.shape[0] // convolution.shape[1]
+        classes = tensors["roi_heads.box_predictor.cls_score.weight"].shape[0] - 1
+        if classes < 1:
+            raise IndexError
         return Architecture(
             blocks=(blocks[0], blocks[1], blocks[2], blocks[3]),
             groups=groups,
             width=convolution.shape[0] // groups,
             channels=tensors["backbone.fpn_lateral2.weight"].shape[0],
             hidden=tensors["roi_heads.box_head.fc1.weight"].shape[0],
-            classes=tensors["roi_heads.box_predictor.cls_score.weight"].shape[0] - 1,
+            classes=classes,
             box_classes=tensors["roi_heads.box_predictor.bbox_pred.weight"].shape[0] // 4,
         )
     except KeyError as missing:
