@@ -40,7 +40,8 @@ def parse_settings(kind: type[S], content: Any, name: str) -> S:
                 continue
             found = error["input"]
             shown = f" (found {reprlib.repr(found)})" if isinstance(found, str | int | float) else ""
-            findings.append(f"{where}: {error['msg']}{shown}" if where else error["msg"])
+            message = error["msg"].removeprefix("Value error, ")
+            findings.append(f"{where}: {message}{shown}" if where else message)
         raise InputError(f"{name}: {'; '.join(findings)}") from None
 
 
@@ -59,6 +60,35 @@ def _meant(kind: type[Settings], place: tuple[int | str, ...]) -> str:
     return f"; did you mean {' or '.join(close)}?" if close else f"; {', '.join(names)} are"
 
 
+_LONGEST = 256_000  # characters of a text of settings; PySlowFast's dumps take ten thousand
+_DIGITS = 100
+_SHORT = 100  # values of a list that an alias may repeat
+
+
+class _Loader(yaml.SafeLoader):
+    """Aliases of aliases, and merges of them, could stand for more than any memory holds."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            alias = self.peek_event()  # type: ignore[no-untyped-call] # a gap in yaml's stubs
+            meant = self.anchors.get(alias.anchor)
+            # dumps write an alias where two settings share a list; one without an end is still being read
+            if isinstance(meant, yaml.CollectionNode) and not (
+                isinstance(meant, yaml.SequenceNode)
+                and meant.end_mark is not None
+                and len(meant.value) <= _SHORT
+                and all(isinstance(value, yaml.ScalarNode) for value in meant.value)
+            ):
+                reason = "aliases are allowed only of single values and short lists of them"
+                raise yaml.composer.ComposerError(None, None, reason, alias.start_mark)
+        node = super().compose_node(parent, index)
+        # longer ones take long to read, and cannot be printed
+        if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:int" and len(node.value) > _DIGITS:
+            reason = f"a number of more than {_DIGITS} digits"
+            raise yaml.composer.ComposerError(None, None, reason, node.start_mark)
+        return node
+
+
 def read_yaml(text: str, name: str) -> dict[str, Any]:
     """A yaml text that holds a mapping; only plain data is ever built from it."""
     content = _load(text, name)
@@ -68,8 +98,13 @@ def read_yaml(text: str, name: str) -> dict[str, Any]:
 
 
 def read_text(path: Path) -> str:
-    """A text file; one sentence if it is none."""
+    """A text file of settings; one sentence if it is none, or longer than any."""
     try:
+        if path.exists() and not path.is_file():  # a pipe or device may never end
+            raise InputError(f"{path}: is no regular file")
+        with path.open("rb") as file:
+            if len(file.read(4 * _LONGEST + 1)) > 4 * _LONGEST:
+                raise InputError(f"{path}: is too long for settings, which have at most {_LONGEST} characters")
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise InputError(f"{path}: cannot be read as text ({problem})") from None
@@ -99,9 +134,15 @@ def overridden(content: Mapping[str, Any], overrides: Sequence[str]) -> dict[str
 
 
 def _load(text: str, name: str) -> Any:
+    if len(text) > _LONGEST:
+        raise InputError(f"{name[:200]}: is too long for settings, which have at most {_LONGEST} characters")
     try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as problem:
+        return yaml.load(text, _Loader)  # a safe loader, made safer
+    except RecursionError:
+        raise InputError(f"{name}: is no yaml of settings (nested too deeply)") from None
+    except (yaml.YAMLError, ValueError) as problem:
         line = getattr(getattr(problem, "problem_mark", None), "line", None)
         where = f", line {line + 1}" if line is not None else ""
-        raise InputError(f"{name}{where}: is no yaml ({getattr(problem, 'problem', None) or problem})") from None
+        reason = str(getattr(problem, "problem", None) or problem)[:200]
+        shown = "".join(each if each.isprintable() else repr(each)[1:-1] for each in reason)
+        raise InputError(f"{name}{where}: is no yaml ({shown})") from None

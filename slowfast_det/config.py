@@ -7,6 +7,7 @@ never sees it (`checkpoints.model.build_network` unpacks it into plain values).
 from __future__ import annotations
 
 import math
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -15,11 +16,12 @@ from pydantic import Field, model_validator
 from ava_tools.errors import InputError
 from ava_tools.settings import Settings, parse_settings
 
+_HINT = "mmaction2's networks are the packaged configs mmaction2_..."
 _PLACES = (Path(__file__).parent / "configs", Path(__file__).parent.parent / "configs")  # wheel, checkout
 
 
 class NonLocalConfig(Settings):
-    """Non-local blocks of one stage."""
+    """Non-local blocks of one stage and pathway."""
 
     stage: Literal["res2", "res3", "res4", "res5"]
     """Stage that they are in."""
@@ -36,6 +38,12 @@ class NonLocalConfig(Settings):
     project_first: bool = False
     """mmaction2's form: pooled behind the convolutions, no bias in the last one."""
 
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if any(not 1 <= size <= 16 for size in self.pool):
+            raise ValueError(f"pool is {list(self.pool)}; numbers from 1 to 16 are expected")
+        return self
+
 
 class NetworkConfig(Settings):
     """What the network is made of."""
@@ -49,7 +57,7 @@ class NetworkConfig(Settings):
     width: int = Field(64, ge=8, le=512)
     """Channels of the slow stem."""
     alpha: int = Field(4, ge=1, le=64)
-    """Frames of the fast pathway per frame of the slow one."""
+    """Frames of the fast pathway per frame of the slow one; this and the next five matter to slowfast alone."""
     beta: int = Field(8, ge=1, le=64)
     """Channels of the slow pathway per channel of the fast one."""
     fusion_ratio: int = Field(2, ge=1, le=16)
@@ -73,7 +81,9 @@ class NetworkConfig(Settings):
     stride_first: bool = False
     """Whether a block's first convolution takes the stride, not its 3 x 3 one; single pathways only."""
     non_local: tuple[NonLocalConfig, ...] = ()
-    """Non-local blocks."""
+    """Non-local blocks, for each stage that has some: stage (res2 .. res5), blocks (numbers of the residual blocks
+    that they follow), pathway (slow or fast), affinity (softmax or dot_product), pool (time, height, width of the
+    maximum over what is looked at), groups (pieces of time that do not see each other), project_first (mmaction2's)."""
     num_actions: int = Field(80, ge=1, le=100_000)
     """Outputs for each person or clip."""
     unused_column: bool = False
@@ -88,27 +98,29 @@ class NetworkConfig(Settings):
     """What they are joined with: nothing, the whole frame, or its every place (actor-centric relations)."""
     mlp_head: bool = False
     """Whether a hidden layer stands before the last one."""
-    window: int = Field(7, ge=1, le=32)
-    """Cells of height and width that a clip's head averages; larger clips are scored at several positions."""
+    window: int | None = Field(7, ge=1, le=32)
+    """Cells of height and width that a clip's head averages, larger clips are scored at several positions (PySlowFast);
+    none: all of them (mmaction2)."""
     dropout: float = Field(0.5, ge=0, lt=1)
     """Share of features dropped before the last layer in training."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.width % self.beta:
+        two = self.architecture == "slowfast"
+        if two and self.width % self.beta:
             raise ValueError(f"width {self.width} is no multiple of beta {self.beta}")
-        if self.fusion_kernel % 2 == 0:
+        if two and self.fusion_kernel % 2 == 0:
             raise ValueError(f"fusion_kernel is {self.fusion_kernel}; an odd number is expected")
         if any(not 1 <= value <= 16 for value in (*self.strides, *self.dilations)):
             raise ValueError("strides and dilations are from 1 to 16")
-        two = self.architecture == "slowfast"
         if two and (self.temporal_pool > 1 or self.stride_first):
             raise ValueError("temporal_pool and stride_first are switches of single pathways, not of slowfast")
-        if self.head == "clip" and (self.context != "none" or self.mlp_head or self.unused_column):
-            raise ValueError("context, mlp_head and unused_column are switches of the persons' head")
+        of_persons = self.context != "none" or self.mlp_head or self.unused_column or self.temporal_pooling != "avg"
+        if self.head == "clip" and of_persons:
+            raise ValueError("context, mlp_head, unused_column and temporal_pooling are switches of the persons' head")
+        if self.head == "persons" and self.window != 7:
+            raise ValueError("window is a switch of the head of clips")
         for entry in self.non_local:
-            if any(not 1 <= size <= 16 for size in entry.pool):
-                raise ValueError(f"non_local: pool is {list(entry.pool)}; numbers from 1 to 16 are expected")
             if entry.pathway == "fast" and not two:
                 raise ValueError("non_local: a fast pathway is only in slowfast")
         placed = [(entry.pathway, entry.stage, block) for entry in self.non_local for block in entry.blocks]
@@ -143,8 +155,9 @@ class ClipConfig(Settings):
     geometry: Literal["pyslowfast", "mmaction2"] = "pyslowfast"
     """Whose arithmetic of sizes and boxes: pyslowfast cuts the longer side to whole pixels, scales boxes by the
     ratio of the longer sides and cuts them to the frame; mmaction2 rounds, and scales each axis by its own."""
-    index_base: Literal[0, 1] = 0
-    """Frames by which a clip lies behind its moment; mmaction2 counts its first frame twice: 1."""
+    index_base: Literal[-1, 0, 1] = 0
+    """Frames by which a clip lies behind its moment: mmaction2 counts the number of AVA's first frame twice (1),
+    that of AVA-Kinetics' not at all (-1)."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -204,8 +217,12 @@ def find_config(name: str) -> Path:
         if "/" not in name and candidate.is_file():
             return candidate
     path = Path(name)
+    if path.suffix == ".py":
+        raise InputError(f"{name}: configs in Python are not read, for nothing in a file is run; {_HINT}")
     if path.is_file():
         return path
+    if close := get_close_matches(name, config_names(), n=2):
+        raise InputError(f"{name}: no such config; did you mean {' or '.join(close)}?")
     raise InputError(f"{name}: no such config; a yaml file or one of {', '.join(config_names())} is expected")
 
 

@@ -48,6 +48,7 @@ _DEFAULTS: dict[str, Any] = {
     "DATA.STD": [0.225, 0.225, 0.225],
     "DATA.REVERSE_INPUT_CHANNEL": False,
     "AVA.BGR": False,
+    "TRAIN.DATASET": "kinetics",
 }
 _FIXED: dict[str, Any] = {
     "RESNET.NUM_GROUPS": 1,
@@ -65,7 +66,13 @@ _ARCHITECTURES = {
 _POOLED = ("c2d", "i3d")  # architectures that halve the time behind res2
 _BUILDERS = ("SlowFast", "ResNet", "ResNet_nopool", "PTVSlowFast", "PTVResNet")
 _STAGES = ("res2", "res3", "res4", "res5")
-_DEPTHS = {18: 26}  # theirs of two bottlenecks a stage, counted in layers
+_READ_AS_BGR = ("charades",)  # data sets whose frames its own loader reads blue first
+_SAMPLED_EVENLY = ("ssv2",)  # over the whole film, which is no sampling rate
+_TYPES: tuple[tuple[type, str, tuple[str, ...]], ...] = (
+    (bool, "true or false", ("DETECTION.ENABLE", "AVA.BGR", "DATA.REVERSE_INPUT_CHANNEL", "RESNET.STRIDE_1X1")),
+    (int, "a whole number", ("DATA.TRAIN_CROP_SIZE", "RESNET.DEPTH", "MODEL.NUM_CLASSES")),
+    (str, "a name", ("TRAIN.DATASET", "MODEL.ARCH", "MODEL.MODEL_NAME")),
+)
 _LISTS = (
     "RESNET.NUM_BLOCK_TEMP_KERNEL",
     "RESNET.SPATIAL_STRIDES",
@@ -94,7 +101,7 @@ def read_config(content: Mapping[str, Any], name: str) -> Config:
     network = {
         "architecture": architecture,
         "head": "persons" if persons else "clip",
-        "depth": _DEPTHS.get(values["RESNET.DEPTH"], values["RESNET.DEPTH"]),
+        "depth": 26 if values["RESNET.DEPTH"] == 18 else values["RESNET.DEPTH"],  # two bottlenecks a stage
         "width": values["RESNET.WIDTH_PER_GROUP"],
         "slow_temporal_blocks": [slow for slow, _ in temporal],
         "strides": _of_both(values, "SPATIAL_STRIDES", two, name),
@@ -133,7 +140,7 @@ def read_config(content: Mapping[str, Any], name: str) -> Config:
                 "short_side": values["DATA.TEST_CROP_SIZE"],
                 "mean": values["DATA.MEAN"],
                 "std": values["DATA.STD"],
-                "channels": "bgr" if values["AVA.BGR" if persons else "DATA.REVERSE_INPUT_CHANNEL"] else "rgb",
+                "channels": "bgr" if _blue_first(values, persons) else "rgb",
             },
             "network": network,
         },
@@ -154,21 +161,36 @@ def _checked_values(content: Mapping[str, Any], name: str) -> dict[str, Any]:
     for key, expected in _FIXED.items():
         if values[key] != expected:
             raise InputError(f"{name}: {key} is {reprlib.repr(values[key])}; only {expected!r} is supported")
-    for key, allowed in (("MODEL.ARCH", tuple(_ARCHITECTURES)), ("MODEL.MODEL_NAME", _BUILDERS)):
-        if values[key] not in allowed:
-            raise InputError(f"{name}: {key} is {reprlib.repr(values[key])}; {', '.join(allowed)} are supported")
-    for key in ("DETECTION.ENABLE", "AVA.BGR", "DATA.REVERSE_INPUT_CHANNEL", "RESNET.STRIDE_1X1"):
-        if not isinstance(values[key], bool):
-            raise InputError(f"{name}: {key} is {reprlib.repr(values[key])}; true or false is expected")
-    if not isinstance(values["DATA.TRAIN_CROP_SIZE"], int):
-        raise InputError(
-            f"{name}: DATA.TRAIN_CROP_SIZE is {reprlib.repr(values['DATA.TRAIN_CROP_SIZE'])}; a number "
-            "of pixels is expected"
-        )
     for key in _LISTS:
         if not isinstance(values[key], list) or len(values[key]) != 4:
             raise InputError(f"{name}: {key} is {reprlib.repr(values[key])}; a list for each stage is expected")
+    _check_types(values, name)
+    for key, allowed in (("MODEL.ARCH", tuple(_ARCHITECTURES)), ("MODEL.MODEL_NAME", _BUILDERS)):
+        if values[key] not in allowed:
+            raise InputError(f"{name}: {key} is {reprlib.repr(values[key])}; {', '.join(allowed)} are supported")
+    if values["TRAIN.DATASET"].lower() in _SAMPLED_EVENLY and not values["DETECTION.ENABLE"]:
+        raise InputError(
+            f"{name}: TRAIN.DATASET is {values['TRAIN.DATASET']}, whose clips are spread evenly over the film; clips "
+            "of a sampling rate are supported"
+        )
     return values
+
+
+def _check_types(values: Mapping[str, Any], name: str) -> None:
+    for kind, meaning, keys in _TYPES:
+        for key in keys:
+            if type(values[key]) is not kind:
+                raise InputError(f"{name}: {key} is {reprlib.repr(values[key])}; {meaning} is expected")
+    for key in ("SPATIAL_STRIDES", "SPATIAL_DILATIONS"):
+        for stage in values[f"RESNET.{key}"]:
+            if not isinstance(stage, list) or any(type(value) is not int for value in stage):
+                raise InputError(f"{name}: RESNET.{key} holds {reprlib.repr(stage)}; whole numbers are expected")
+
+
+def _blue_first(values: Mapping[str, Any], persons: bool) -> bool:
+    if persons:
+        return bool(values["AVA.BGR"])
+    return bool(values["DATA.REVERSE_INPUT_CHANNEL"]) != (values["TRAIN.DATASET"].lower() in _READ_AS_BGR)
 
 
 def _lookup(content: Mapping[str, Any], key: str, default: Any, name: str) -> Any:

@@ -204,10 +204,27 @@ def read_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         InputError: no such file, or one that is wrong; each wrong key is named.
     """
     path = find_config(str(recipe))
-    content = read_yaml(read_text(path), str(path))
-    if is_pyslowfast_config(content):
-        if ignored := [section for section in ("SOLVER", "TRAIN", "AVA") if section in content]:
-            log.warning("%s: its sections %s are not read; ours say how to train", path, ", ".join(ignored))
-        content = read_config(content, str(path)).model_dump()
+    content, ignored = _content(path)
+    if ignored:
+        log.warning("%s: its sections %s do not say here how to train; ours do", path, ", ".join(ignored))
     name = f"{path} with {' '.join(overrides)}" if overrides else str(path)
     return parse_settings(Recipe, overridden(content, overrides), name)
+
+
+def read_model_config(name: str | Path) -> Config:
+    """The model of a recipe by packaged name or by path: ours, or a yaml of PySlowFast.
+
+    Raises:
+        InputError: as `read_recipe`.
+    """
+    path = find_config(str(name))
+    return parse_settings(Recipe, _content(path)[0], str(path)).of_model()
+
+
+def _content(path: Path) -> tuple[dict[str, Any], list[str]]:
+    """A recipe's settings, and the sections of a PySlowFast yaml that concern training."""
+    content = read_yaml(read_text(path), str(path))
+    if not is_pyslowfast_config(content):
+        return content, []
+    ignored: list[str] = [section for section in ("SOLVER", "TRAIN", "AVA") if section in content]
+    return read_config(content, str(path)).model_dump(), ignored

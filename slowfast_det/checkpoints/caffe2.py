@@ -50,7 +50,11 @@ def tensors_of(content: Any) -> dict[str, Tensor] | None:
     blobs = content.get("blobs", content) if isinstance(content, Mapping) else None
     if not isinstance(blobs, Mapping):
         return None
-    arrays = {name: value for name, value in blobs.items() if isinstance(name, str) and isinstance(value, np.ndarray)}
+    arrays = {
+        name: value
+        for name, value in blobs.items()
+        if isinstance(name, str) and isinstance(value, np.ndarray) and value.dtype.kind in "fiu"
+    }
     return {name: torch.from_numpy(np.array(value)) for name, value in arrays.items() if not _of_training(name)} or None
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+
+import torch
+from torch import Tensor
 
 TITLE = "mmaction2's .pth"
 
@@ -48,3 +51,14 @@ def our_name(name: str) -> str | None:
         number, kind = match.groups()
         return f"head.hidden.0.{kind}" if number == "0" else f"head.projection.{kind}"
     return None
+
+
+def slow_first(tensors: dict[str, Tensor], names: Mapping[str, str]) -> dict[str, Tensor]:
+    """Tensors by our names, with the head's columns in our order.
+
+    A recogniser of two pathways (SlowFastHead) joins their features fast first, a detector slow first.
+    """
+    head, last = "head.projection.weight", "backbone.fast.res5.0.c.norm.weight"
+    if last not in tensors or not names.get(head, "").startswith("cls_head.") or tensors[head].dim() != 2:
+        return tensors
+    return tensors | {head: torch.roll(tensors[head], -len(tensors[last]), dims=1)}

@@ -13,12 +13,13 @@ from torch import Tensor
 from ava_tools.errors import InputError
 from ava_tools.labels import Labels, ava_labels, numbered_labels
 from ava_tools.settings import overridden
-from slowfast_det.checkpoints import native
+from slowfast_det.checkpoints import native, zoo
 from slowfast_det.checkpoints.architecture import Network, build_network
+from slowfast_det.checkpoints.fitting import differences, suggestion, with_its_outputs
 from slowfast_det.checkpoints.reading import Checkpoint, read_checkpoint
-from slowfast_det.config import ClipConfig, Config, config_names, parse_config
+from slowfast_det.config import ClipConfig, Config, parse_config
 from slowfast_det.models.network import ActionNetwork, ClassifierNetwork, initialise
-from slowfast_det.recipe import read_recipe
+from slowfast_det.recipe import read_model_config
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,9 @@ def load_model(
     """
     model = load_any_model(weights, config, fallback=fallback, overrides=overrides)
     if model.config.network.head != "persons":
-        raise InputError(f"{weights}: scores whole clips, not persons; it serves as init of a training")
+        raise InputError(
+            f"{weights}: scores whole clips, not persons; it serves as init of a training, load_classifier reads it"
+        )
     return model
 
 
@@ -91,26 +94,63 @@ def load_any_model(
     overrides: Sequence[str] = (),
 ) -> Model:
     """`load_model` for networks that score persons and for those that score clips."""
+    _refuse_early(weights, config, fallback)
     checkpoint = read_checkpoint(weights, own_config=config is None)
-    chosen = load_config(config) if config is not None else checkpoint.config or fallback
+    chosen = read_model_config(config) if config is not None else checkpoint.config or fallback
     if chosen is None:
-        if checkpoint.published is not None:
-            raise InputError(f"{weights}: cannot be used without its config; {checkpoint.published.remark}")
         raise InputError(
-            f"{checkpoint.path}: its weights ({checkpoint.layout}) do not say what network they are; name its "
-            f"config{_fitting(checkpoint)}"
+            f"{checkpoint.path}: its weights ({checkpoint.layout}) do not say what network they are; name its config: "
+            f"{suggestion(checkpoint)}"
         )
     if overrides:
         name = f"{checkpoint.path} with {' '.join(overrides)}"
         chosen = parse_config(overridden(chosen.model_dump(), overrides), name)
-    with torch.device("meta"):  # no memory is taken before the tensors are known to fit
-        network = build_network(chosen)
+    counted = with_its_outputs(chosen, checkpoint)
+    if counted != chosen:
+        log.warning(
+            "%s: has %d actions, not %d as its config says",
+            checkpoint.path,
+            counted.network.num_actions,
+            chosen.network.num_actions,
+        )
+        chosen = counted
+    try:
+        with torch.device("meta"):  # no memory is taken before the tensors are known to fit
+            network = build_network(chosen)
+    except InputError as wrong:
+        raise InputError(f"{checkpoint.path}: {wrong}") from None
     _fill(network, checkpoint)
+    if config is not None:
+        _tell_differences(checkpoint, chosen)
     labels = checkpoint.labels
     if labels is None or len(labels) != chosen.network.num_actions:
         labels = _labels(chosen)
     name = checkpoint.path.name if checkpoint.published is None else checkpoint.published.name
     return Model(network.eval(), chosen, labels, name)
+
+
+def _refuse_early(weights: str | Path, config: str | Path | None, fallback: Config | None) -> None:
+    """Say what is known of published weights before they are downloaded for nothing."""
+    published = zoo.known(weights)
+    if published is not None and published.config is None and config is None and fallback is None:
+        raise InputError(f"{weights}: cannot be used without its config; {published.remark}")
+
+
+def _tell_differences(checkpoint: Checkpoint, chosen: Config) -> None:
+    """A configuration that was given comes before the checkpoint's own; where it differs, that is told."""
+    try:
+        own = checkpoint.config or read_checkpoint(checkpoint.path).config
+    except InputError:  # one that we cannot read, which is why another one was given
+        return
+    if own is None:
+        return
+    changed = [
+        f"{key} {theirs} instead of {ours}"
+        for key, (ours, theirs) in differences(own, chosen).items()
+        if not key.endswith(("temporal_blocks", "dropout")) and key != "labels"
+    ]
+    if changed:
+        log.warning("%s: is used with %s, as the given config says", checkpoint.path, ", ".join(changed))
 
 
 def untrained_model(config: str | Path | Config, labels: Labels | None = None) -> Model:
@@ -160,7 +200,7 @@ def load_classifier(weights: str | Path, config: str | Path | None = None) -> Cl
 
 def load_config(name: str | Path) -> Config:
     """A configuration by packaged name or by path: ours, or a yaml of PySlowFast."""
-    return read_recipe(name).of_model()
+    return read_model_config(name)
 
 
 def _fill(network: Network, checkpoint: Checkpoint) -> None:
@@ -170,16 +210,19 @@ def _fill(network: Network, checkpoint: Checkpoint) -> None:
     for key in own.keys() - state.keys():
         if key.endswith(".num_batches_tracked"):  # a counter that only training asks for; Caffe2 has none
             state[key] = torch.zeros((), dtype=torch.long)
+    names = checkpoint.names
     missing = sorted(own.keys() - state.keys())
-    unknown = sorted(state.keys() - own.keys())
+    unknown = sorted(names[key] for key in state.keys() - own.keys())
     misshapen = [
-        f"{key} is {list(state[key].shape)}, {list(own[key].shape)} is expected"
+        f"{names[key]} is {list(state[key].shape)}, {list(own[key].shape)} is expected"
         for key in own.keys() & state.keys()
         if own[key].shape != state[key].shape
     ]
     findings = [_listed("lacks", missing), _listed("has the unknown", unknown), "; ".join(sorted(misshapen)[:3])]
     if any(findings):
-        raise InputError(f"{checkpoint.path}: does not fit its config: {'; '.join(filter(None, findings))}")
+        raise InputError(
+            f"{checkpoint.path}: does not fit its config: {'; '.join(filter(None, findings))}; {suggestion(checkpoint)}"
+        )
     if checkpoint.foreign:
         log.warning("%s: is not read: %s", checkpoint.path, ", ".join(checkpoint.foreign))
     numbers = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
@@ -191,23 +234,6 @@ def _shaped(value: Tensor, own: Tensor | None) -> Tensor:
     if own is not None and own.shape == (*value.shape, *[1] * (own.dim() - value.dim())):
         return value.reshape(own.shape)
     return value
-
-
-def _fitting(checkpoint: Checkpoint) -> str:
-    """The packaged configurations whose networks have the checkpoint's tensors."""
-    shapes = {key: value.shape for key, value in checkpoint.tensors.items() if value.is_floating_point()}
-    names = []
-    for name in config_names():
-        with torch.device("meta"):
-            network = build_network(load_config(name))
-        own = {key: value.shape for key, value in network.state_dict().items() if value.is_floating_point()}
-        if own.keys() == shapes.keys() and all(_alike(shapes[key], shape) for key, shape in own.items()):
-            names.append(name)
-    return f" ({' and '.join(names)} fit{'s' if len(names) == 1 else ''} its tensors)" if names else ""
-
-
-def _alike(found: Sequence[int], expected: Sequence[int]) -> bool:
-    return tuple(found) + (1,) * (len(expected) - len(found)) == tuple(expected)
 
 
 def _listed(verb: str, keys: list[str]) -> str:

@@ -17,7 +17,7 @@ from torch import Tensor
 from ava_tools.errors import InputError
 from ava_tools.labels import Action, Labels
 from slowfast_det.config import Config, parse_config
-from slowfast_det.weights.files import save_weights
+from slowfast_det.weights.writing import save_weights
 
 _KEY = "slowfast_det"  # the metadata entry by which a file of ours is known; its value is the version
 

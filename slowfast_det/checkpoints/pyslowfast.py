@@ -74,8 +74,8 @@ def their_name(name: str) -> str:
 
 
 def _bare(name: str) -> str:
-    """Distributed training leaves ``module.`` before each name, self-supervised training ``backbone.``."""
-    return name.removeprefix("module.").removeprefix("backbone.")
+    """Self-supervised training leaves ``backbone.`` before each name."""
+    return name.removeprefix("backbone.")
 
 
 def _layer(name: str) -> str:

@@ -11,10 +11,12 @@ import yaml
 
 from ava_tools.atomic import replacing
 from ava_tools.errors import InputError
+from ava_tools.labels import ava_labels, numbered_labels
 from slowfast_det.checkpoints.model import Model
 from slowfast_det.checkpoints.pyslowfast import their_name
 from slowfast_det.config import Config, NetworkConfig
 from slowfast_det.models.blocks import BLOCKS
+from slowfast_det.weights.writing import told_as_of
 
 _POOLS = {"slowfast": (1,), "slow": (1,), "c2d": (1, 2), "i3d": (2,)}
 
@@ -25,6 +27,7 @@ _LACKING: tuple[tuple[str, Callable[[NetworkConfig], bool]], ...] = (
     ("fusion_norm", lambda network: network.architecture != "slowfast" or network.fusion_norm),
     ("temporal_pooling", lambda network: network.temporal_pooling == "avg"),
     ("context", lambda network: network.context == "none"),
+    ("window", lambda network: network.head == "persons" or network.window is not None),
     ("mlp_head", lambda network: not network.mlp_head),
     ("non_local", lambda network: not any(entry.project_first for entry in network.non_local)),
     ("temporal_pool", lambda network: network.temporal_pool in _POOLS[network.architecture]),
@@ -45,16 +48,27 @@ def save_for_pyslowfast(path: str | Path, model: Model) -> None:
         if name.startswith("head.projection.") and model.config.network.unused_column:
             value = value[1:]
         tensors[their_name(name)] = value.detach().cpu().contiguous()
-    with replacing(path) as temporary:
-        torch.save({"epoch": 0, "model_state": tensors, "optimizer_state": {}, "cfg": text}, temporary)
+    content = {"epoch": 0, "model_state": tensors, "optimizer_state": {}, "cfg": text}
+    with replacing(path) as temporary, told_as_of(path):
+        torch.save(content, temporary)
+
+
+def lost_for_pyslowfast(model: Model) -> list[str]:
+    """What belongs to a model and has no place in PySlowFast's files."""
+    clip = model.clip
+    lost = [f"clip.geometry={clip.geometry}"] if clip.geometry != "pyslowfast" else []
+    lost += [f"clip.index_base={clip.index_base}"] if clip.index_base else []
+    known = ava_labels() if model.config.labels == "ava" else numbered_labels(len(model.labels))
+    return lost + (["the names of the actions"] if model.labels.names != known.names else [])
 
 
 def pyslowfast_sections(config: Config, name: str) -> dict[str, dict[str, Any]]:
     """A configuration of ours as the sections of PySlowFast's yaml; ``name`` is that of the model in errors."""
     network, clip = config.network, config.clip
     if lacking := [switch for switch, has in _LACKING if not has(network)]:
-        values = ", ".join(f"network.{switch} {getattr(network, switch)}" for switch in lacking)
-        raise InputError(f"{name}: PySlowFast has no network with {values}; it cannot be written for it")
+        values = [f"network.{switch}={getattr(network, switch)}" for switch in lacking if switch != "non_local"]
+        values += ["network.non_local.project_first=True"] if "non_local" in lacking else []
+        raise InputError(f"{name}: PySlowFast has no network with {', '.join(values)}; it cannot be written for it")
     two = network.architecture == "slowfast"
     repeat = 2 if two else 1
     blocks = BLOCKS[network.depth]
@@ -85,7 +99,7 @@ def pyslowfast_sections(config: Config, name: str) -> dict[str, dict[str, Any]]:
         "DATA": {
             "NUM_FRAMES": clip.num_frames,
             "SAMPLING_RATE": clip.sampling_rate,
-            "TRAIN_CROP_SIZE": network.window * 32,
+            "TRAIN_CROP_SIZE": (network.window or 7) * 32,
             "TEST_CROP_SIZE": clip.short_side,
             "INPUT_CHANNEL_NUM": [3] * repeat,
             "MEAN": list(clip.mean),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ava_tools.errors import InputError
@@ -17,7 +17,7 @@ from slowfast_det.checkpoints import caffe2, mmaction2, native, pyslowfast, pyto
 from slowfast_det.checkpoints.zoo import PublishedModel, located
 from slowfast_det.config import Config, parse_config
 from slowfast_det.pyslowfast_config import read_config
-from slowfast_det.recipe import read_recipe
+from slowfast_det.recipe import read_model_config
 from slowfast_det.weights.files import open_weights, state_dict_of
 
 OURS = "our safetensors"
@@ -32,6 +32,7 @@ class Checkpoint:
         path: the file.
         layout: whose it is, in words.
         tensors: by our names.
+        names: what the file calls each of them.
         foreign: names of tensors that no network of ours has.
         config: what the file says its network is; None if it does not.
         labels: its actions, if it names them.
@@ -41,6 +42,7 @@ class Checkpoint:
     path: Path
     layout: str
     tensors: Mapping[str, Tensor]
+    names: Mapping[str, str]
     foreign: tuple[str, ...]
     config: Config | None
     labels: Labels | None
@@ -80,32 +82,66 @@ def read_checkpoint(weights: str | Path, *, own_config: bool = True) -> Checkpoi
         InputError: the file is not usable, or of no layout that is known.
     """
     path, published = located(weights)
-    file = open_weights(path)
+    try:
+        file = open_weights(path)
+    except InputError as problem:
+        again = "; delete it, and it will be fetched again" if published is not None and path.is_file() else ""
+        raise InputError(f"{problem}{again}") from None
     name = str(file.path)
     if native.is_native(file.metadata):
-        return Checkpoint(file.path, OURS, dict(file.content), (), *native.read_metadata(file.metadata, name))
+        own = {key: key for key in file.content}
+        _check(file.content, own, name)
+        return Checkpoint(file.path, OURS, dict(file.content), own, (), *native.read_metadata(file.metadata, name))
     tensors = _tensors(file.content)
-    layout = next((layout for layout in _LAYOUTS if layout.recognises(tensors)), None)
+    theirs = {key.removeprefix("module."): key for key in tensors}  # left by distributed training
+    if len(theirs) < len(tensors):
+        twice = next(key for key in tensors if key.startswith("module.") and key.removeprefix("module.") in tensors)
+        raise InputError(f"{name}: holds the same tensor twice, as {twice.removeprefix('module.')} and as {twice}")
+    layout = next((layout for layout in _LAYOUTS if layout.recognises(theirs)), None)
     if layout is None:
         known = ", ".join([layout.title for layout in _LAYOUTS[:-1]])
         raise InputError(f"{name}: is a checkpoint of no layout that is known ({known}, {OURS})")
     config = None
     if own_config:
         config = _own_config(file.content, name) if published is None else config_of_published(published)
-    ours = layout.our_names(tensors)
-    known_names = [our_name for our_name in ours.values() if our_name is not None]
-    if twice := next((our_name for our_name, count in Counter(known_names).items() if count > 1), None):
-        doubled = [theirs for theirs, our_name in ours.items() if our_name == twice]
-        raise InputError(f"{name}: holds the same tensor twice, as {' and as '.join(doubled)}")
+    names: dict[str, str] = {}
+    foreign = []
+    for bare, our_name in layout.our_names(theirs).items():
+        if our_name is None:
+            foreign.append(theirs[bare])
+        elif our_name in names:
+            raise InputError(f"{name}: holds the same tensor twice, as {names[our_name]} and as {theirs[bare]}")
+        else:
+            names[our_name] = theirs[bare]
+    ours = {our_name: tensors[key] for our_name, key in names.items()}
+    _check(ours, names, name)
     return Checkpoint(
         file.path,
         layout.title,
-        {our_name: tensors[theirs] for theirs, our_name in ours.items() if our_name is not None},
-        tuple(theirs for theirs, our_name in ours.items() if our_name is None),
+        mmaction2.slow_first(ours, names) if layout.title == mmaction2.TITLE else ours,
+        names,
+        tuple(foreign),
         config,
         None,
         published,
     )
+
+
+def _check(tensors: Mapping[str, Tensor], names: Mapping[str, str], file: str) -> None:
+    """Hold tensors to what a network can hold.
+
+    Raises:
+        InputError: one is of another kind, or holds numbers that are none; it is named as in the file.
+    """
+    for key, tensor in tensors.items():
+        counter = key.endswith(".num_batches_tracked")
+        kind = tensor.dtype if tensor.layout == torch.strided and not tensor.is_quantized else tensor.layout
+        if tensor.is_meta or kind != tensor.dtype or (not counter and not tensor.is_floating_point()):
+            raise InputError(f"{file}: {names[key]} holds {kind}; plain floating point numbers are expected")
+        if not counter and not bool(tensor.isfinite().all()):
+            raise InputError(f"{file}: {names[key]} holds numbers that are not finite; the checkpoint is damaged")
+        if key.endswith(".running_var") and bool((tensor < 0).any()):
+            raise InputError(f"{file}: {names[key]} holds variances below 0; the checkpoint is damaged")
 
 
 def _tensors(content: Any) -> dict[str, Tensor]:
@@ -131,5 +167,5 @@ def config_of_published(model: PublishedModel) -> Config | None:
     """What the zoo knows of a file, whatever the file says: its name stands for the publisher's own network."""
     if model.config is None:
         return None
-    config = read_recipe(model.config).of_model()
+    config = read_model_config(model.config)
     return parse_config(overridden(config.model_dump(), model.overrides), f"{model.name} of the zoo")

@@ -14,7 +14,8 @@ from ava_tools.errors import InputError
 from ava_tools.labels import Labels, ava_labels
 from slowfast_det.checkpoints import mmaction2
 from slowfast_det.checkpoints.model import Model
-from slowfast_det.checkpoints.reading import read_checkpoint
+from slowfast_det.checkpoints.reading import OURS, Checkpoint, read_checkpoint
+from slowfast_det.config import ClipConfig
 
 ClassMap = Literal["names"] | Mapping[str, str] | None
 _HEAD = "head.projection."
@@ -31,6 +32,7 @@ class Transfer:
         skipped: names of tensors of the checkpoint that were left, with the reason.
         fresh: names of tensors of the network that keep their fresh values, with the reason.
         copied: pairs (our action, its action) whose rows of the head were taken.
+        preparation: how its clips were prepared where the model's are not, as key=value texts.
     """
 
     source: str
@@ -38,6 +40,7 @@ class Transfer:
     skipped: dict[str, str]
     fresh: dict[str, str]
     copied: tuple[tuple[str, str], ...]
+    preparation: tuple[str, ...] = ()
 
     def rows(self) -> list[tuple[str, int, str, str]]:
         """What happened, how many tensors, which part, and why: a row for each part and reason."""
@@ -66,7 +69,9 @@ def transfer(weights: str | Path, model: Model, class_map: ClassMap = None) -> T
     Raises:
         InputError: the file is not usable, nothing of it fits, or the map names an action that is not there.
     """
-    state, labels, skipped = _read(weights)
+    checkpoint = _read(weights)
+    state, labels = _actions(checkpoint)
+    skipped = dict.fromkeys(checkpoint.foreign, "belongs to no network that is known")
     own = model.network.state_dict()
     loaded: list[str] = []
     for name, value in state.items():
@@ -97,23 +102,45 @@ def transfer(weights: str | Path, model: Model, class_map: ClassMap = None) -> T
         name: skipped.get(name, "the checkpoint lacks it") for name in own if name not in taken or copied_into(name)
     }
     model.network.load_state_dict({**own, **{name: value.to(own[name].dtype) for name, value in taken.items()}})
-    return Transfer(str(weights), tuple(name for name in taken if not copied_into(name)), skipped, fresh, copied)
+    named = tuple(name for name in taken if not copied_into(name))
+    return Transfer(str(weights), named, skipped, fresh, copied, _preparation(checkpoint, model.clip))
 
 
-def _read(weights: str | Path) -> tuple[dict[str, Tensor], Labels | None, dict[str, str]]:
-    """A checkpoint's tensors with a row of the head for each action, its actions, and the names left out."""
-    checkpoint = read_checkpoint(weights, own_config=False)
+def _read(weights: str | Path) -> Checkpoint:
+    """A checkpoint, with what it says its network is if that can be read; here it need not be."""
+    try:
+        return read_checkpoint(weights)
+    except InputError:
+        return read_checkpoint(weights, own_config=False)
+
+
+def _actions(checkpoint: Checkpoint) -> tuple[dict[str, Tensor], Labels | None]:
+    """A checkpoint's tensors with a row of the head for each action, and its actions if it says or implies them."""
     state = dict(checkpoint.tensors)
-    rows = len(state[_ROWS]) if _ROWS in state else 0
+    heads = [state[name] for name in (_ROWS, f"{_HEAD}bias") if name in state]
+    rows = len(heads[0]) if heads and all(head.dim() for head in heads) else 0
     labels = checkpoint.labels
-    if checkpoint.config is not None:
+    if checkpoint.layout == OURS and checkpoint.config is not None:
         unused = checkpoint.config.network.unused_column
     else:  # AVA's 80, which mmaction2 writes behind an unused row
         unused = checkpoint.layout == mmaction2.TITLE and rows == 81
         labels = ava_labels() if rows == 80 + int(unused) else None
     if unused:
         state |= {name: state[name][1:] for name in state if name.startswith(_HEAD)}
-    return state, labels, dict.fromkeys(checkpoint.foreign, "belongs to no network that is known")
+    return state, labels
+
+
+def _preparation(checkpoint: Checkpoint, clip: ClipConfig) -> tuple[str, ...]:
+    """Colours and normalisation that the weights were made with, where those of the model differ."""
+    theirs = None if checkpoint.config is None else checkpoint.config.clip
+    if theirs is None and checkpoint.layout == mmaction2.TITLE:
+        theirs = clip.model_copy(update={"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)})
+    if theirs is None:
+        return ()
+    pairs = ((key, getattr(theirs, key), getattr(clip, key)) for key in ("mean", "std", "channels"))
+    return tuple(
+        f"clip.{key}={list(value) if key != 'channels' else value}" for key, value, own in pairs if value != own
+    )
 
 
 def _copy_head(
@@ -129,7 +156,10 @@ def _copy_head(
     own = {name: value for name, value in model.network.state_dict().items() if name.startswith(_HEAD)}
     unused = int(model.config.network.unused_column)  # a first row that stands for no action
     theirs = {name: state[name] for name in own if name in state}
-    alike = len(theirs) == len(own) and all(theirs[name].shape[1:] == value.shape[1:] for name, value in own.items())
+    alike = len(theirs) == len(own) and all(
+        theirs[name].dim() == value.dim() and theirs[name].shape[1:] == value.shape[1:] for name, value in own.items()
+    )
+    alike = alike and len({len(value) for value in theirs.values()}) == 1
     if class_map is None and alike and labels is not None and labels.names == model.labels.names:
         taken |= {name: torch.cat([own[name][:unused], value.to(own[name].dtype)]) for name, value in theirs.items()}
         return ()

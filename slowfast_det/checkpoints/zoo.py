@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from ava_tools.errors import InputError
-from slowfast_det.weights.download import fetch, weights_home
+from slowfast_det.weights.download import fetch, verify, weights_home
 
 Publisher = Literal["PySlowFast", "PyTorchVideo", "mmaction2"]
 Task = Literal["detection", "classification"]
@@ -86,7 +86,9 @@ def find_published(name: str) -> PublishedModel:
 
 
 def _hint(name: str) -> str:
-    close = get_close_matches(name.lower(), [model.name for model in published_models()], n=3, cutoff=0.5)
+    names = [model.name for model in published_models()]
+    close = [known for known in names if name.lower() in known][:3]
+    close = close or get_close_matches(name.lower(), names, n=3, cutoff=0.5)
     return f"did you mean {' or '.join(close)}?" if close else "`slowfast-det models` lists all of them"
 
 
@@ -96,13 +98,23 @@ def located(weights: str | Path) -> tuple[Path, PublishedModel | None]:
     Raises:
         InputError: it is neither a path nor such a name, or the file cannot be fetched.
     """
+    model = known(weights)
+    return (Path(weights), None) if model is None else (fetch_published(model), model)
+
+
+def known(weights: str | Path) -> PublishedModel | None:
+    """The published weights that are meant; None for a path, of a file that may be there or not.
+
+    Raises:
+        InputError: it is neither a path nor such a name.
+    """
     path = Path(weights)
     if path.exists() or path.suffix or len(path.parts) != 1:  # published names have neither dots nor slashes
-        return path, None
+        return None
     model = published(str(weights))
     if model is None:
         raise InputError(f"{weights}: neither a file nor the name of published weights; {_hint(str(weights))}")
-    return fetch_published(model), model
+    return model
 
 
 def stored_path(model: PublishedModel) -> Path:
@@ -119,7 +131,10 @@ def fetch_published(model: PublishedModel, progress: bool = True) -> Path:
     Raises:
         InputError: it cannot be fetched, or is not what it should be.
     """
-    return fetch(model.url, stored_path(model), sha256=model.sha256, size=model.size, progress=progress)
+    path = stored_path(model)
+    if path.is_file():  # perhaps put there by hand
+        verify(path, model.sha256, model.size)
+    return fetch(model.url, path, sha256=model.sha256, size=model.size, progress=progress)
 
 
 def _model(row: dict[str, str]) -> PublishedModel:

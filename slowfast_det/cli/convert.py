@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from ava_tools.cli.run import MisuseError
+from ava_tools.cli.run import MisuseError, console
+from slowfast_det.checkpoints import zoo
 
 Layout = Literal["ours", "pyslowfast"]
 _SUFFIXES: dict[Layout, str] = {"ours": ".safetensors", "pyslowfast": ".pyth"}
@@ -37,14 +38,20 @@ def convert(
     layout = to or next((layout for layout, suffix in _SUFFIXES.items() if suffix == out.suffix.lower()), None)
     if layout is None:
         raise MisuseError(f"--out is {out}; a name that ends in .safetensors or .pyth is expected, or --to")
+    if out.suffix.lower() in _SUFFIXES.values() and out.suffix.lower() != _SUFFIXES[layout]:
+        raise MisuseError(f"--to is {layout}, but --out is {out}; a name that ends in {_SUFFIXES[layout]} is expected")
+
+    if not out.stem or out.is_dir():
+        raise MisuseError(f"--out is {str(out)!r}; a file is expected")
+    zoo.known(weights)
 
     from dataclasses import replace
 
     from ava_tools.errors import InputError
     from ava_tools.label_files import read_labels
     from slowfast_det.checkpoints.model import load_any_model
-    from slowfast_det.checkpoints.pyslowfast_writing import save_for_pyslowfast
-    from slowfast_det.cli.outputs import claimed_file
+    from slowfast_det.checkpoints.pyslowfast_writing import lost_for_pyslowfast, save_for_pyslowfast
+    from slowfast_det.cli.outputs import save_under
 
     model = load_any_model(weights, config, overrides=overrides)
     if labels is not None:
@@ -52,9 +59,11 @@ def convert(
         if len(named) != len(model.labels):
             raise InputError(f"{labels}: names {len(named)} actions, but the model has {len(model.labels)} outputs")
         model = replace(model, labels=named)
-    with claimed_file(out if out.suffix else out.with_suffix(_SUFFIXES[layout]), overwrite, [Path(weights)]) as path:
-        if layout == "ours":
-            model.save(path)
-        else:
-            save_for_pyslowfast(path, model)
-    print(path)
+    if layout == "pyslowfast" and (lost := lost_for_pyslowfast(model)):
+        console.print(f"warning: PySlowFast has no place for {', '.join(lost)}; its scores of films may differ")
+
+    def write(path: Path) -> None:
+        model.save(path) if layout == "ours" else save_for_pyslowfast(path, model)
+
+    sources = [zoo.located(weights)[0], *(Path(name) for name in (config, labels) if name is not None)]
+    print(save_under(out if out.suffix else out.with_suffix(_SUFFIXES[layout]), overwrite, sources, write))

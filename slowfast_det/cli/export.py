@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from ava_tools.cli.run import MisuseError, console, patience
+from slowfast_det.checkpoints import zoo
+
+if TYPE_CHECKING:
+    from slowfast_det.export import Exported
 
 Count = Annotated[int | None, Parameter(validator=Number(gte=1))]
 Format = Literal["onnx", "torch"]
@@ -42,16 +46,24 @@ def export(
         overwrite: Replace an existing file; otherwise the next free name is used.
     """
     chosen, out = _named(out, format)
+    zoo.known(model)
 
     from slowfast_det.checkpoints.model import load_model
-    from slowfast_det.cli.outputs import claimed_file
+    from slowfast_det.cli.outputs import save_under
     from slowfast_det.export import INSTALL, export_onnx, export_torch
 
     loaded = load_model(model, config)
     write = export_onnx if chosen == "onnx" else export_torch
-    inputs = [Path(name) for name in (model, config) if name is not None]
-    with claimed_file(out, overwrite, inputs) as path, patience("exporting"):
-        exported = write(loaded, path, batch=batch, height=height, width=width)
+    inputs = [zoo.located(model)[0], *([Path(config)] if config is not None else [])]
+    done: list[Exported] = []
+    with patience("exporting, and comparing with the model"):
+        path = save_under(
+            out,
+            overwrite,
+            inputs,
+            lambda file: done.append(write(loaded, file, batch=batch, height=height, width=width)),
+        )
+    exported = done[0]
     free = ", ".join(exported.free)
     if exported.difference is None:
         console.print(f"free sizes: {free}; warning: the file is not checked, onnxruntime is missing: {INSTALL}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from ava_tools.cli.run import MisuseError, tell
+from ava_tools.cli.run import MisuseError, console, tell
 from ava_tools.errors import InputError
 from slowfast_det.checkpoints.zoo import (
     PublishedModel,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _PIPED = 200  # columns where nobody folds lines
+_NARROWEST = 100  # columns that hold every name; a narrower terminal folds lines itself
 _ONE_LINE = 160  # columns that hold a model in one line
 
 
@@ -44,7 +45,7 @@ def models(
         names: Names from the list; without any the list is printed.
         task: Only detectors of actions, or only classifiers of clips to start a training from.
         as_json: Print a json list.
-        download: Fetch the named ones and verify them.
+        download: Fetch the named ones, and hold them to their hashes if they were here already.
     """
     if names and task is not None:
         raise MisuseError("--task chooses from the list; it makes no sense with names")
@@ -56,19 +57,22 @@ def models(
     failed = not all([_downloaded(model) for model in chosen]) if download else False
     if as_json:
         print(json.dumps([_record(model) for model in chosen], indent=2))
-    elif names:
+    elif names and not download:
         print("\n\n".join("\n".join(_details(model)) for model in chosen))
-    else:
+    elif not names:
         _print_tables(chosen)
     return int(failed)
 
 
 def _downloaded(model: PublishedModel) -> bool:
     try:
-        fetch_published(model)
+        path = fetch_published(model)
     except InputError as problem:
         tell(problem)
         return False
+    console.print(
+        f"{model.name}: {path}, {'its hash agrees' if model.sha256 else 'no hash is published to hold it to'}"
+    )
     return True
 
 
@@ -76,26 +80,27 @@ def _print_tables(chosen: Sequence[PublishedModel]) -> None:
     from rich.console import Console
 
     free = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    console = Console(width=_PIPED if free else None, highlight=False, markup=False, emoji=False)
+    page = Console(highlight=False, markup=False, emoji=False)
+    page.width = _PIPED if free else max(page.width, _NARROWEST)
     for task, score in (("detection", "mAP"), ("classification", "top-1")):
         if group := [model for model in chosen if model.task == task]:
             title = f"{task.capitalize()}: {len(group)} published weights"
-            console.print(_table([_cells(model, score) for model in group], title, console.width >= _ONE_LINE))
-            console.print()
-    console.print(
-        "slowfast-det models NAME tells more of one. Unverified: its publisher gives no hash.", soft_wrap=True
-    )
+            page.print(_table([_cells(model, score) for model in group], title, page.width >= _ONE_LINE))
+            page.print()
+    page.print("clip: frames x step between them; 32x2 is 32 frames, every second one.", soft_wrap=True)
+    page.print("hash: whether its publisher gives one, to which --download holds the file.", soft_wrap=True)
+    page.print("slowfast-det models NAME tells more of one.", soft_wrap=True)
 
 
 def _cells(model: PublishedModel, score: str) -> dict[str, str]:
     return {
         "name": model.name,
-        "architecture": model.architecture,
+        "architecture": model.architecture if _loadable(model) else f"{model.architecture} (not loadable)",
         "clip": model.clip,
         "data": model.data,
         "pre-training": model.pretraining or "-",
         score: _number(_score(model)),
-        "download": "verified" if model.sha256 else "unverified",
+        "hash": "published" if model.sha256 else "none",
         "on disk": _on_disk(model),
     }
 
@@ -133,7 +138,7 @@ def _details(model: PublishedModel) -> Iterator[str]:
         "licence": model.licence,
         "url": model.url,
         "size": f"{model.size:,} bytes" if model.size is not None else "not published",
-        "sha256": f"begins with {model.sha256}" if model.sha256 else "none published: unverified",
+        "sha256": f"begins with {model.sha256}" if model.sha256 else "none published",
         "file": path,
         "on disk": _on_disk(model),
         "config": " ".join([model.config, *model.overrides]) if model.config else "none",
@@ -146,14 +151,20 @@ def _details(model: PublishedModel) -> Iterator[str]:
 
 def _use(model: PublishedModel) -> str:
     if model.task == "classification":
-        return f"slowfast-det train RECIPE data=FOLDER init={stored_path(model)}"
-    return f"slowfast-det predict film.mp4 --model {model.name}" if model.config else "not loadable"
+        recipe = "slowfast_r50_8x8" if model.architecture.startswith("SlowFast") else "slow_r50_4x16"
+        return f"slowfast-det train {recipe} data=FOLDER init={model.name}"
+    return f"slowfast-det predict film.mp4 --model {model.name}" if _loadable(model) else "not loadable"
+
+
+def _loadable(model: PublishedModel) -> bool:
+    """A training begins with what it can use of a classifier, whose network need not be known."""
+    return model.config is not None or model.task == "classification"
 
 
 def _record(model: PublishedModel) -> dict[str, Any]:
     path = stored_path(model)
     here = {"path": str(path), "on_disk": path.is_file(), "bytes_on_disk": _bytes(path) or _bytes(part_of(path))}
-    return asdict(model) | {"verified": model.sha256 is not None} | here
+    return asdict(model) | here
 
 
 def _on_disk(model: PublishedModel) -> str:

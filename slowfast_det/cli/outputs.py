@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -47,15 +48,41 @@ def _create_all(paths: Sequence[Path]) -> bool:
     return True
 
 
-@contextmanager
-def claimed_file(path: Path, overwrite: bool, sources: Sequence[Path]) -> Iterator[Path]:
-    """The name for a result that the block writes, see `claim_names`; it is free again if the block fails."""
+def save_under(path: Path, overwrite: bool, sources: Sequence[Path], write: Callable[[Path], None]) -> Path:
+    """Let a file be written, and give it its name when it is complete: ``path``, or the next free one.
+
+    Args:
+        path: the wanted name.
+        overwrite: whether it may replace an existing file; never one of ``sources``, which are read.
+        sources: files that are read.
+        write: writes the file that it is given.
+
+    Returns:
+        The name that the file got.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    (claimed,) = claim_names(path.parent, path.stem, [path.suffix.removeprefix(".")], overwrite, set(), sources)
-    existed = claimed.exists() and overwrite
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
-        yield claimed
-    except BaseException:
-        if not existed:
-            claimed.unlink(missing_ok=True)
+        write(temporary)
+        for number in count(1):
+            candidate = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+            if overwrite and _usable([candidate], sources):
+                os.replace(temporary, candidate)
+                return candidate
+            with suppress(FileExistsError):
+                _link(temporary, candidate)
+                return candidate
+    finally:
+        temporary.unlink(missing_ok=True)
+    raise AssertionError("count() does not end")
+
+
+def _link(file: Path, name: Path) -> None:
+    """Give a file a second name, which must be free."""
+    try:
+        os.link(file, name)
+    except FileExistsError:
         raise
+    except OSError:  # a file system without links
+        name.open("x").close()
+        os.replace(file, name)

@@ -86,6 +86,7 @@ def predict(
     if actions is not None and not _split(actions):
         raise MisuseError("--actions names no action")
 
+    from slowfast_det.checkpoints import zoo
     from slowfast_det.cli.sources import expand_sources
     from slowfast_det.keyframe import Selection
     from slowfast_det.span import Span
@@ -96,6 +97,8 @@ def predict(
         raise MisuseError(str(wrong)) from None
     if boxes is not None and every is not None:
         console.print("warning: --every has no effect: the boxes bring their own key frames")
+    if model is not None:
+        zoo.known(model)  # before anything heavy is imported
     films, problems = expand_sources(sources)
     for problem in problems:
         console.print(f"error: {problem}")

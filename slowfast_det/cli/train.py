@@ -67,3 +67,6 @@ def show_transfer(loaded: Transfer) -> None:
     for ours, theirs in loaded.copied:
         table.add_row("copied", "1 row", f"head: {ours}", f"from {theirs}")
     console.print(table)
+    if loaded.preparation:
+        told = " ".join(f'"{setting}"' for setting in loaded.preparation)
+        console.print(f"note: these weights were made with other colours than this recipe's: {told} gives theirs")

@@ -49,7 +49,8 @@ def clip_indices(time: float, num_frames: int, sampling_rate: int, index_base: i
 
     PySlowFast's ``get_sequence``: the span of ``num_frames * sampling_rate`` frames around the centre,
     which is element ``num_frames // 2``. (Where T and rate are both odd it returns a frame too few;
-    here there are always T.) mmaction2's centre lies ``index_base`` 1 later.
+    here there are always T.) mmaction2's centre lies ``index_base`` later: 1 on AVA, -1
+    on AVA-Kinetics.
     """
     start = timeline_index(time) + index_base - num_frames * sampling_rate // 2
     return range(start, start + num_frames * sampling_rate, sampling_rate)

@@ -147,9 +147,11 @@ class Pathway(nn.Module):
             non_local: where non-local blocks follow.
 
         Raises:
-            ValueError: a non-local block follows one that is not there.
+            ValueError: blocks look over time, or are followed by non-local ones, that are not there.
         """
         super().__init__()
+        if any(not 0 <= looking <= count for looking, count in zip(temporal_blocks, BLOCKS[depth], strict=True)):
+            raise ValueError(f"{list(temporal_blocks)} blocks look over time; depth {depth} has {list(BLOCKS[depth])}")
         self.stem = Stem(width, temporal_kernels[0][0])
         attended = {(placement.stage, block): placement for placement in non_local for block in placement.blocks}
         for stage, block in attended:

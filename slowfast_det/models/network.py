@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from slowfast_det.models.blocks import Bottleneck
@@ -36,6 +37,11 @@ class ActionNetwork(nn.Module):
         _check_clip(clip, self.num_frames)
         if boxes.dim() != 2 or boxes.shape[1] != 5:
             raise ValueError(f"the boxes are {list(boxes.shape)}; [K, 5] (clip index, x1, y1, x2, y2) is expected")
+        # RoIAlign would read other memory; an exported graph cannot ask.
+        if not torch.compiler.is_compiling() and len(boxes) and not bool(_within(boxes[:, 0], len(clip))):
+            raise ValueError(
+                f"a box names a clip that is not there; clip indices from 0 to {len(clip) - 1} are expected"
+            )
         features = self.backbone(clip)
         logits: Tensor = self.head(features, boxes)
         return logits
@@ -73,6 +79,10 @@ class ClassifierNetwork(nn.Module):
         _check_clip(clip, self.num_frames)
         logits: Tensor = self.head(self.backbone(clip))
         return logits
+
+
+def _within(indices: Tensor, count: int) -> Tensor:
+    return ((indices >= 0) & (indices < count)).all()
 
 
 def _check_clip(clip: Tensor, num_frames: int) -> None:

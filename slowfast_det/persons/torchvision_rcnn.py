@@ -17,8 +17,9 @@ from ava_tools.media.frames import Image
 from slowfast_det.persons.options import DetectorOptions
 from slowfast_det.persons.protocol import PersonBoxes
 from slowfast_det.persons.small_rcnn import small_faster_rcnn
-from slowfast_det.weights.files import save_weights, state_dict_of
+from slowfast_det.weights.files import state_dict_of
 from slowfast_det.weights.hub import cached_path, fetch_state_dict
+from slowfast_det.weights.writing import save_weights
 
 _BUILDERS: dict[str, Callable[..., FasterRCNN]] = {
     "fasterrcnn_resnet50_fpn_v2": detection.fasterrcnn_resnet50_fpn_v2,

@@ -18,18 +18,31 @@ from ava_tools.errors import InputError
 from slowfast_det.weights.http_transfer import (
     Advance,
     BrokenTransferError,
-    Part,
     TransferError,
     UnreachableError,
     transfer,
 )
+from slowfast_det.weights.part import Part
 
-_PAUSES = (0.5, 2.0, 5.0)  # seconds before each further try; counted anew after one that got further
+_PAUSES = (0.5, 2.0, 5.0)  # seconds before each further try; counted anew after tries that got further
+_FURTHER = 100_000  # bytes that count as that: a server that gives a few at a time is not asked for ever
+# Zip (torch.save), pickles of protocol 2 and later (older torch.save too), 1 and 0 (a dict).
+_BEGINNINGS = (b"PK\x03\x04", b"\x80", b"}q", b"(dp")
 
 
 def weights_home() -> Path:
-    """Where fetched files are kept: ``$SLOWFAST_DET_HOME``, else ``~/.cache/slowfast_det``."""
-    return Path(os.environ.get("SLOWFAST_DET_HOME") or "~/.cache/slowfast_det").expanduser()
+    """Where fetched files are kept: ``$SLOWFAST_DET_HOME``, else ``~/.cache/slowfast_det``.
+
+    Raises:
+        InputError: it begins with ``~`` or ``~user``, whose folder is not known.
+    """
+    folder = Path(os.environ.get("SLOWFAST_DET_HOME") or "~/.cache/slowfast_det")
+    try:
+        return folder.expanduser()
+    except RuntimeError:
+        raise InputError(
+            f"{folder}: whose home folder that is cannot be found out; name a folder in SLOWFAST_DET_HOME"
+        ) from None
 
 
 def part_of(path: Path) -> Path:
@@ -61,6 +74,8 @@ def fetch(
         return path
     if not url.lower().startswith(("http://", "https://")):
         raise InputError(f"{url}: cannot be fetched; an address that begins with http:// or https:// is expected")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, where the weights of {url} belong; move it away")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(path, progress):
@@ -86,10 +101,11 @@ def _alone(path: Path, progress: bool) -> Iterator[None]:
         lock.acquire()
     try:
         yield
-        # Whoever still waits for this lock finds the file, so that its name is free to go.
+    finally:
+        # Whoever waits opens this name anew at each try (recent filelock also refuses a lock whose name is gone),
+        # and then finds the file, or after a failure goes on with the part.
         with suppress(OSError):  # Windows removes no open file
             Path(lock.lock_file).unlink()
-    finally:
         lock.release()
 
 
@@ -97,38 +113,55 @@ def _fetch(url: str, path: Path, sha256: str | None, size: int | None, progress:
     part = Part(part_of(path))
     with _bar(path.name, progress) as advance:
         _persist(url, part, size, advance)
-    try:
-        _verify(part, sha256, size)
-    except TransferError:
+    if problem := _difference(part.path, sha256, size):
         part.discard()
-        raise
+        raise TransferError(problem)
     os.replace(part.path, path)
     part.forget()
 
 
 def _persist(url: str, part: Part, size: int | None, advance: Advance) -> None:
     pauses = list(_PAUSES)
-    furthest, connected = 0, False
+    furthest, connected = part.size, False
     while True:
         try:
             return transfer(url, part, size=size, advance=advance)
         except (BrokenTransferError, UnreachableError) as problem:
             connected = connected or isinstance(problem, BrokenTransferError)
-            if part.size > furthest:
+            if part.size >= furthest + _FURTHER:
                 furthest, pauses = part.size, list(_PAUSES)
             if not (connected and pauses):  # without any network at all nobody wants to wait
                 raise
             sleep(pauses.pop(0))
 
 
-def _verify(part: Part, sha256: str | None, size: int | None) -> None:
-    if size is not None and part.size != size:
-        raise TransferError(f"it has {part.size:,} bytes, {size:,} are expected")
+def verify(path: Path, sha256: str | None, size: int | None) -> None:
+    """Hold a file to what its publisher says of it.
+
+    Raises:
+        InputError: it is another one, or cannot be read.
+    """
+    try:
+        problem = _difference(path, sha256, size)
+    except OSError as failure:
+        raise InputError(f"{path}: cannot be read ({failure.strerror})") from None
+    if problem:
+        raise InputError(f"{path}: {problem}; delete it, and it will be fetched again")
+
+
+def _difference(path: Path, sha256: str | None, size: int | None) -> str | None:
+    found = path.stat().st_size
+    if size is not None and found != size:
+        return f"it has {found:,} bytes, {size:,} are expected"
     if sha256 is not None:
-        with part.path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if not found.startswith(sha256.lower()):
-            raise TransferError(f"its SHA-256 begins with {found[: len(sha256)]}, {sha256} is expected")
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if not digest.startswith(sha256.lower()):
+            return f"its SHA-256 begins with {digest[: len(sha256)]}, {sha256} is expected"
+    with path.open("rb") as file:
+        head = file.read(9)
+    safetensors = head[8:] == b"{" and int.from_bytes(head[:8], "little") < found
+    return None if safetensors or head.startswith(_BEGINNINGS) else "it is no weight file"
 
 
 @contextmanager

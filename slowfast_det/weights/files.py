@@ -11,17 +11,37 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from ava_tools import safe_pickle
-from ava_tools.atomic import replacing
 from ava_tools.errors import InputError
+from slowfast_det.weights.torch_archive import check_archive, check_legacy
 
 _EXPECTED = "a PyTorch checkpoint (.pth, .pyth), a pickle of arrays (.pkl) or a safetensors file is expected"
 _ZIP = b"PK\x03\x04"  # what torch.save has written since 1.6
 _TORCH_MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # and before: the number that its first pickle holds
 _PICKLES = (b"\x80", b"(", b"}")  # protocol 2 and later; a dict in protocol 0 and 1
+
+
+class _Unread:
+    """Stands for what trainings of mmengine keep beside the tensors (their logs): it takes all and does nothing."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+_NUMPY = [f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("scalar", "_reconstruct")]
+_UNREAD: list[Any] = [
+    (_Unread, name)
+    for name in (
+        "mmengine.logging.history_buffer.HistoryBuffer",
+        *("builtins.getattr", "__builtin__.getattr", "_codecs.encode"),
+        *("numpy.dtype", "numpy.ndarray", *_NUMPY),
+    )
+]
 
 
 @dataclass(frozen=True)
@@ -41,6 +61,8 @@ def open_weights(path: str | Path) -> WeightFile:
     """
     path = Path(path)
     try:
+        if path.exists() and not path.is_file():  # a pipe or device may never end
+            raise InputError(f"{path}: is no regular file; {_EXPECTED}")
         with path.open("rb") as file:
             head = file.read(1024)
     except OSError as problem:
@@ -56,7 +78,7 @@ def open_weights(path: str | Path) -> WeightFile:
             return WeightFile(path, safe_pickle.load(path))
         except InputError as problem:
             raise InputError(f"{problem}; nothing in it was run") from None
-    return _open_torch(path)
+    return _open_torch(path, head)
 
 
 def _open_safetensors(path: Path) -> WeightFile:
@@ -68,22 +90,26 @@ def _open_safetensors(path: Path) -> WeightFile:
         raise InputError(f"{path}: a safetensors file that is damaged or cut off ({problem})") from None
 
 
-def _open_torch(path: Path) -> WeightFile:
+def _open_torch(path: Path, head: bytes) -> WeightFile:
     try:
+        if head.startswith(_ZIP):
+            check_archive(path)
+        elif _TORCH_MAGIC in head[:64]:
+            check_legacy(path)
+        else:
+            raise ValueError("what torch.save has never written")
         with path.open("rb") as file, warnings.catch_warnings():  # an open file: of a path torch minds the suffix
             warnings.simplefilter("ignore")  # its remarks on foreign pickles; the error below says it better
-            return WeightFile(path, torch.load(file, map_location="cpu", weights_only=True))
+            with torch.serialization.safe_globals(_UNREAD):
+                return WeightFile(path, torch.load(file, map_location="cpu", weights_only=True))
+    except InputError as problem:
+        raise InputError(f"{problem}; nothing in it was run; {_EXPECTED}") from None
     except Exception as problem:  # foreign bytes can fail anywhere in the reader
         asked = re.search(r"GLOBAL (\S+)", str(problem))
     if asked:
-        raise InputError(f"{path}: asks for {asked[1]}, which is no plain data; nothing in it was run; {_EXPECTED}")
+        name = safe_pickle.shown(asked[1])
+        raise InputError(f"{path}: asks for {name}, which is no plain data; nothing in it was run; {_EXPECTED}")
     raise InputError(f"{path}: is damaged, cut off, or no weight file at all; nothing in it was run; {_EXPECTED}")
-
-
-def save_weights(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a safetensors file; it appears under its name only when it is complete."""
-    with replacing(path) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, dict(metadata))
 
 
 def state_dict_of(content: Any) -> dict[str, Tensor] | None:

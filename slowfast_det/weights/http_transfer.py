@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import closing
 from http.client import HTTPException, HTTPMessage, HTTPResponse, InvalidURL
-from pathlib import Path
-from typing import Protocol, cast
+from time import monotonic
+from typing import IO, Protocol, cast
 from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
 from urllib.request import (
     BaseHandler,
     HTTPDefaultErrorHandler,
@@ -23,20 +23,16 @@ from urllib.request import (
     UnknownHandler,
 )
 
+from slowfast_det.weights.part import Part, may_be_said
+
 Advance = Callable[[int, int | None], None]
 _SILENCE = 30.0  # seconds without a byte, while connecting too
 _BLOCK = 1 << 18
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # a server in trouble, not one that refuses
-
-_HANDLERS: tuple[type[BaseHandler], ...] = (
-    ProxyHandler,
-    HTTPHandler,
-    HTTPSHandler,
-    UnknownHandler,
-    HTTPDefaultErrorHandler,
-    HTTPRedirectHandler,
-    HTTPErrorProcessor,
-)
+_LARGEST = 2_000_000_000  # bytes of a file whose size nobody has published
+_PACE, _SPELL = 1_000, 60.0  # bytes a second, over that many seconds: what is slower counts as broken off
+_WORDS = 120  # characters of what a server says that are repeated
+_NO_WEIGHTS = re.compile(r"text/.*|application/(.*\+)?(json|xml)")
 
 
 class TransferError(Exception):
@@ -51,47 +47,29 @@ class UnreachableError(TransferError):
     """There was no connection at all."""
 
 
-@dataclass(frozen=True)
-class Part:
-    """A file on its way: its bytes so far, and beside them whose bytes they are.
+class Redirects(HTTPRedirectHandler):
+    """Goes where a server leads, by http and https only, and never from https back to http."""
 
-    Attributes:
-        path: where its bytes are.
-    """
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        """The request that follows, as urllib asks for it."""
+        fp.close()  # urllib would read its body, which may have no end
+        before, after = urlsplit(req.full_url).scheme, urlsplit(newurl).scheme
+        if after not in ("http", "https") or (before == "https" and after == "http"):
+            raise TransferError(_plain(f"the server leads from {before} to {after}: {newurl}"))
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
-    path: Path
 
-    @property
-    def _origin(self) -> Path:
-        return self.path.with_name(self.path.name + ".json")
-
-    @property
-    def size(self) -> int:
-        """Bytes that are here."""
-        return self.path.stat().st_size if self.path.is_file() else 0
-
-    def discard(self) -> None:
-        """Begin anew."""
-        self.path.unlink(missing_ok=True)
-        self.forget()
-
-    def forget(self) -> None:
-        """The bytes are complete: whose they were no longer matters."""
-        self._origin.unlink(missing_ok=True)
-
-    def begin(self, url: str, validator: str | None) -> None:
-        """The next bytes are the first ones of this version of the file at ``url``."""
-        self.path.write_bytes(b"")  # before the note, so that it never speaks of older bytes
-        self._origin.write_text(json.dumps({"url": url, "validator": validator}), encoding="utf-8")
-
-    def validator(self, url: str) -> str | None:
-        """What tells that the file at ``url`` is still the one whose bytes are here; None: nothing does."""
-        try:
-            origin = json.loads(self._origin.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        known = isinstance(origin, dict) and origin.get("url") == url and self.size
-        return origin.get("validator") if known else None
+_HANDLERS: tuple[type[BaseHandler], ...] = (
+    ProxyHandler,
+    HTTPHandler,
+    HTTPSHandler,
+    UnknownHandler,
+    HTTPDefaultErrorHandler,
+    Redirects,
+    HTTPErrorProcessor,
+)
 
 
 class _Answer(Protocol):
@@ -126,21 +104,53 @@ def transfer(url: str, part: Part, *, size: int | None = None, advance: Advance 
         part.discard()
         raise BrokenTransferError("the server's file is shorter than the part that is here") from None
     with answer:
-        if "text/html" in (answer.headers.get_content_type() or ""):
-            raise TransferError("the server sends a web page, no weights")
+        _refuse_what_is_no_file(answer)
         goes_on = answer.status == 206
-        if goes_on and (_range(answer)[0] != held or _validator(answer) not in (None, validator)):
-            part.discard()
-            raise BrokenTransferError("the server continues another file than asked, or elsewhere in it")
+        if goes_on:
+            _check_piece(answer, part, held, validator)
         total = _range(answer)[1] if goes_on else _length(answer)
-        if size is not None and total is not None and total != size:
+        if total is not None and (wrong := _wrong_size(total, size)):
             part.discard()
-            raise TransferError(f"the server's file has {total:,} bytes, {size:,} are expected")
+            raise TransferError(wrong)
         if not goes_on:
             part.begin(url, _validator(answer))
-        _append(answer, part, total, advance)
+        most = next(known for known in (total, size, _LARGEST) if known is not None)
+        _append(answer, part, total, most, advance)
+    if part.size > most:
+        part.discard()
+        raise TransferError(f"the server sends more than {most:,} bytes")
     if total is not None and part.size != total:
         raise BrokenTransferError(f"the connection broke after {part.size:,} of {total:,} bytes")
+    if not part.size:
+        part.discard()
+        raise TransferError("the server sends an empty file")
+
+
+def _refuse_what_is_no_file(answer: HTTPResponse) -> None:
+    if answer.status not in (200, 206):
+        raise TransferError(f"the server answers {answer.status} {_plain(answer.reason)}, which brings no file")
+    kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if _NO_WEIGHTS.fullmatch(kind):
+        raise TransferError(f"the server sends {'a web page' if kind == 'text/html' else _plain(kind)}, no weights")
+    coding = answer.headers.get("Content-Encoding", "identity").strip().lower()
+    if coding not in ("", "identity"):  # unasked: what it would become has neither the size nor the hash
+        raise TransferError(f"the server sends the file encoded as {_plain(coding)}")
+
+
+def _check_piece(answer: HTTPResponse, part: Part, held: int, validator: str | None) -> None:
+    first, total = _range(answer)
+    if not held:
+        part.discard()
+        raise TransferError("the server sends a piece of the file, which was not asked for")
+    if first != held or total is None or _validator(answer) not in (None, validator):
+        part.discard()
+        raise BrokenTransferError("the server continues another file than asked, or elsewhere in it")
+
+
+def _wrong_size(total: int, size: int | None) -> str | None:
+    if size is not None and total != size:
+        return f"the server's file has {total:,} bytes, {size:,} are expected"
+    return f"the server's file has {total:,} bytes, at most {_LARGEST:,} are taken" if total > _LARGEST else None
 
 
 class _NothingLeftError(Exception):
@@ -155,54 +165,74 @@ def _open(url: str, headers: dict[str, str]) -> HTTPResponse:
     for handler in _HANDLERS:
         opener.add_handler(handler())
     try:
-        request = Request(url, headers={"User-Agent": "slowfast-det", **headers})
+        about = {"User-Agent": "slowfast-det", "Accept-Encoding": "identity"}
+        request = Request(url, headers=about | headers)
         return cast(HTTPResponse, opener.open(request, timeout=_SILENCE))
     except HTTPError as problem:
-        with problem:
-            if problem.code == 416:
+        with closing(problem):  # not `with problem`, which fails where its body is closed already
+            if problem.code == 416 and headers:
                 raise _NothingLeftError(_range(cast(_Answer, problem))[1]) from None
             kind = BrokenTransferError if problem.code in _PASSING else TransferError
-            raise kind(f"the server answers {problem.code} {problem.reason}") from None
+            raise kind(f"the server answers {problem.code} {_plain(problem.reason)}") from None
     except URLError as problem:
-        raise UnreachableError(str(getattr(problem.reason, "strerror", None) or problem.reason)) from None
+        raise UnreachableError(_plain(getattr(problem.reason, "strerror", None) or problem.reason)) from None
     except (ValueError, InvalidURL) as problem:
-        raise TransferError(str(problem)) from None
+        raise TransferError(_plain(problem)) from None
     except (OSError, HTTPException) as problem:
         raise BrokenTransferError(_named(problem)) from None
 
 
-def _append(answer: HTTPResponse, part: Part, total: int | None, advance: Advance) -> None:
-    with part.path.open("ab") as file:
-        while True:
-            advance(file.tell(), total)
+def _append(answer: HTTPResponse, part: Part, total: int | None, most: int, advance: Advance) -> None:
+    with part.open() as file:
+        since, before = monotonic(), file.tell()
+        advance(before, total)
+        while (done := file.tell()) <= most:
             try:
                 block = answer.read1(_BLOCK)
-            except (OSError, HTTPException) as problem:
+            except (OSError, HTTPException, ValueError) as problem:
                 raise BrokenTransferError(_named(problem)) from None
             if not block:
                 return
             file.write(block)
             file.flush()  # a process that is killed leaves them too
+            done += len(block)
+            advance(done, total)
+            if (now := monotonic()) - since > _SPELL:
+                if done - before < _PACE * _SPELL:
+                    raise BrokenTransferError(f"the connection brings fewer than {_PACE:,} bytes a second")
+                since, before = now, done
 
 
 def _range(answer: _Answer) -> tuple[int | None, int | None]:
     """First byte and size of the whole file, from ``bytes 100-199/200`` or ``bytes */200``."""
-    found = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(?:(\d+)|\*)", answer.headers.get("Content-Range", "").strip())
+    text = answer.headers.get("Content-Range", "").strip()
+    found = re.fullmatch(r"bytes (?:([0-9]{1,15})-[0-9]{1,15}|\*)/(?:([0-9]{1,15})|\*)", text)
     first, total = found.groups() if found else (None, None)
     return int(first) if first else None, int(total) if total else None
 
 
-def _length(answer: _Answer) -> int | None:
-    length = answer.headers.get("Content-Length", "").strip()
-    return int(length) if length.isdecimal() else None
+def _length(answer: HTTPResponse) -> int | None:
+    length = answer.headers.get("Content-Length")
+    if length is None or answer.chunked:  # RFC 9112, section 6.3: chunks end by themselves
+        return None
+    if not re.fullmatch("[0-9]{1,15}", length.strip()):
+        raise TransferError(f"the server announces {_plain(length)} bytes")
+    return int(length)
 
 
 def _validator(answer: _Answer) -> str | None:
     tag = answer.headers.get("ETag")
-    if tag and not tag.startswith("W/"):  # a weak one says nothing of the bytes
-        return tag
-    return answer.headers.get("Last-Modified")
+    if not tag or tag.startswith("W/"):  # a weak one says nothing of the bytes
+        tag = answer.headers.get("Last-Modified")
+    return tag if tag and may_be_said(tag) else None
 
 
 def _named(problem: Exception) -> str:
-    return f"the connection broke: {' '.join(str(problem).split()) or type(problem).__name__}"
+    return f"the connection broke: {_plain(problem) or type(problem).__name__}"
+
+
+def _plain(words: object) -> str:
+    """What a server says, fit for a sentence: one line, without control characters, not long."""
+    line = " ".join(str(words).split())
+    shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line)
+    return shown if len(shown) <= _WORDS else f"{shown[:_WORDS]}..."

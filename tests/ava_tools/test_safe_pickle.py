@@ -8,6 +8,7 @@ import pickle
 import struct
 import subprocess
 import sys
+import time
 from collections import OrderedDict
 from pathlib import Path
 
@@ -332,13 +333,13 @@ def test_an_array_cannot_be_made_by_hand(data):
 def test_a_pickle_cannot_change_the_reader():
     from ava_tools import safe_pickle
 
-    before = safe_pickle._encode.__defaults__
+    before = safe_pickle.encode.__defaults__
     try:
         with pytest.raises(InputError):
             loads(b"c_codecs\nencode\n(N}S'__defaults__'\n)stb.", "x.pkl")
         assert loads(pickle.dumps(b"abc", 2), "x.pkl") == b"abc"
     finally:
-        safe_pickle._encode.__defaults__ = before
+        safe_pickle.encode.__defaults__ = before
 
 
 DEEP_KEY = """
@@ -354,3 +355,69 @@ except InputError:
 def test_a_deeply_nested_key_does_not_kill_the_process():
     finished = subprocess.run([sys.executable, "-c", DEEP_KEY], capture_output=True, text=True)
     assert finished.stdout == "refused\n"
+
+
+# ---------------------------------------------------------------- small in the file, large to whoever reads it
+
+
+def shared(depth: int, width: int = 2, kind: bytes = b"t") -> bytes:
+    """Opcodes of a tuple (or, with ``l``, a list) that holds the same tuple several times, and so on down."""
+    code = b"(" + b"N" * width + kind + b"q\x00"
+    for level in range(depth):
+        code += b"0(" + (b"h" + bytes([level])) * width + kind + b"q" + bytes([level + 1])
+    return code
+
+
+BOMBS = {
+    "key": b"\x80\x02}" + shared(60) + b"K\x01s.",
+    "wide_key": b"\x80\x02}" + shared(4, 1000) + b"K\x01s.",
+    "keys_of_many": b"\x80\x02}(" + shared(4, 1000) + b"K\x01u.",
+    "key_of_protocol_0": b"(" + shared(4, 1000) + b"K\x01d.",
+    "key_in_a_call": b"\x80\x02ccollections\nOrderedDict\n](" + shared(4, 1000) + b"K\x01\x86e\x85R.",
+    "codec": b"\x80\x02c_codecs\nencode\n(X\x01\x00\x00\x00x" + shared(60, kind=b"l") + b"tR.",
+    "dtype": b"\x80\x02cnumpy\ndtype\n(" + shared(60, kind=b"l") + b"K\x00tR.",
+    "index": pickle.dumps(np.zeros(2), 2)[:-1] + shared(60, kind=b"l") + b"Ns.",
+    "bytearray": b"\x80\x05\x96" + struct.pack("<Q", 5 << 30) + b".",
+}
+
+
+@pytest.mark.parametrize("case", BOMBS)
+def test_a_small_file_stays_small(case):
+    before = time.process_time()
+    with pytest.raises(InputError, match="not a pickle of plain data"):
+        loads(BOMBS[case], "x.pkl")
+    assert time.process_time() - before < 2
+
+
+def test_tuples_may_be_keys():
+    value = {("film", second): {(second, (0.5, None)): [second]} for second in range(1000)}
+    for protocol in PROTOCOLS:
+        assert loads(pickle.dumps(value, protocol), "x.pkl") == value
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        pytest.param(b"cos\x1b]0;x\x07\nsystem\n.", r"it asks for os\\x1b\]0;x\\x07\.system\)", id="controls"),
+        pytest.param(b"c" + b"A" * 5_000_000 + b"\nB\n.", r"it asks for A{88}\.\.\.\)", id="long name"),
+        pytest.param(
+            b"F" + b"A" * 5_000_000 + b"\n.", r"could not convert string to float: b'A+\.\.\.\)", id="long number"
+        ),
+    ],
+)
+def test_messages_are_short_and_plain(data, message):
+    with pytest.raises(InputError, match=message) as refused:
+        loads(data, "x.pkl")
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 400
+
+
+def test_a_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe: is no regular file"):
+        load(tmp_path / "pipe")
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(InputError, match="nowhere: cannot be read"):
+        load(tmp_path / "nowhere")

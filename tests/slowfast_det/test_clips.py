@@ -110,9 +110,10 @@ def test_moments_are_those_of_the_time_line():
 
 
 def test_mmaction2s_clips_lie_a_frame_later():
-    """Second 902 of a film cut at 900 is file 62 there, counted from 1: frames 30, 32, .. 92."""
+    """Second 902 of a film cut at 900 is file 62 there, counted from 1: frames 30, 32, .. 92; of AVA-Kinetics 60."""
     assert list(clip_indices(2.0, 32, 2, index_base=1)) == [number - 1 for number in range(30, 94, 2)]
     assert list(clip_indices(2.0, 32, 2)) == [number - 1 for number in range(29, 93, 2)]
+    assert list(clip_indices(2.0, 4, 16, index_base=-1)) == [number - 1 for number in (28, 44, 60, 76)]
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,26 @@ def test_pyslowfast_yaml_may_leave_defaults_out(tmp_path):
         pytest.param("network", "beta", 5, "width 16 is no multiple of beta 5", id="beta"),
         pytest.param("network", "fusion_kernel", 4, "fusion_kernel is 4; an odd number", id="even kernel"),
         pytest.param("network", "num_actions", 5, "labels are AVA's 80, but network.num_actions is 5", id="labels"),
+        pytest.param("network", "temporal_pool", 2, "switches of single pathways, not of slowfast", id="pool of two"),
+        pytest.param(
+            "network", "non_local", [{"stage": "res6", "blocks": [0]}], "non_local.0.stage", id="no such stage"
+        ),
+        pytest.param("network", "non_local", [{"stage": "res3", "blocks": []}], "non_local.0.blocks", id="no blocks"),
+        pytest.param(
+            "network",
+            "non_local",
+            [{"stage": "res3", "blocks": [0]}, {"stage": "res3", "blocks": [0]}],
+            "a block is named twice",
+            id="a block twice",
+        ),
+        pytest.param(
+            "network",
+            "non_local",
+            [{"stage": "res3", "blocks": [0], "groups": 3}],
+            "4 frames of res3 do not fit 3 groups",
+            id="groups",
+        ),
+        pytest.param("clip", "index_base", 2, "clip.index_base: .*-1, 0 or 1.*2", id="index base"),
         pytest.param("clip", "num_frames", "many", "clip.num_frames: .*'many'", id="no number"),
         pytest.param("clip", "std", [0.1, 0, 0.1], "std is .* above 0", id="zero deviation"),
     ],
@@ -109,6 +129,13 @@ def test_wrong_values_are_named(section, key, value, message):
     content[section][key] = value
     with pytest.raises(InputError, match=f"my.yaml: .*{message}"):
         parse_config(content, "my.yaml")
+
+
+def test_a_non_local_block_behind_no_block():
+    content = load_config("tiny").model_dump()
+    content["network"]["non_local"] = [{"stage": "res4", "blocks": [1]}]
+    with pytest.raises(InputError, match="a non-local block follows block 1 of res4, which depth 14 lacks"):
+        build_network(parse_config(content, "my.yaml"))
 
 
 @pytest.mark.parametrize(

@@ -87,12 +87,12 @@ NOT_OF_THE_NETWORK = {("NONLOCAL", "POOL"), ("RESNET", "ZERO_INIT_FINAL_BN"), ("
 @pytest.mark.parametrize(
     ("change", "switch"),
     [
-        pytest.param({}, "network.depth 14", id="depth"),
-        pytest.param({"depth": 26, "fusion_norm": False}, "network.fusion_norm False", id="fusion norm"),
-        pytest.param({"depth": 26, "slow_frames": "stride"}, "network.slow_frames stride", id="slow frames"),
-        pytest.param({"depth": 26, "temporal_pooling": "max"}, "network.temporal_pooling max", id="maximum"),
-        pytest.param({"depth": 26, "context": "frame"}, "network.context frame", id="context"),
-        pytest.param({"depth": 26, "mlp_head": True}, "network.mlp_head True", id="hidden layer"),
+        pytest.param({}, "network.depth=14", id="depth"),
+        pytest.param({"depth": 26, "fusion_norm": False}, "network.fusion_norm=False", id="fusion norm"),
+        pytest.param({"depth": 26, "slow_frames": "stride"}, "network.slow_frames=stride", id="slow frames"),
+        pytest.param({"depth": 26, "temporal_pooling": "max"}, "network.temporal_pooling=max", id="maximum"),
+        pytest.param({"depth": 26, "context": "frame"}, "network.context=frame", id="context"),
+        pytest.param({"depth": 26, "mlp_head": True}, "network.mlp_head=True", id="hidden layer"),
     ],
 )
 def test_what_pyslowfast_cannot_build_is_refused(change, switch, command, tmp_path):

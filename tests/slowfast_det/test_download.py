@@ -115,11 +115,11 @@ def server(running, tmp_path, monkeypatch):
 
 @pytest.fixture
 def left(tmp_path):
-    """What is in the cache, locks apart."""
+    """What is in the cache."""
 
     def names():
         files = [path for path in (tmp_path / "hub").rglob("*") if path.is_file()]
-        return sorted(path.name for path in files if path.suffix != ".lock")
+        return sorted(path.name for path in files)
 
     return names
 

@@ -241,7 +241,7 @@ def known(monkeypatch):
 
     def of(name):
         def write(model, path, **sizes):
-            calls.append((name, Path(path).name, {key: value for key, value in sizes.items() if value is not None}))
+            calls.append((name, Path(path).suffix, {key: value for key, value in sizes.items() if value is not None}))
             Path(path).write_text("new")
             return exporting.Exported(Path(path), ("K",), 2e-6)
 
@@ -272,7 +272,7 @@ def test_command(command, tiny, known, options, call):
     Path("old.onnx").write_text("old")
     Path("model.pt2").write_bytes(tiny.read_bytes())  # files are recognised by content
     done = command("export", "--model", "model.pt2", *options)
-    assert (done.code, known, done.paths) == (0, [call], [call[1]])
+    assert (done.code, known, done.paths) == (0, [(call[0], Path(call[1]).suffix, call[2])], [call[1]])
     assert done.err == "free sizes: K; largest difference of a logit: 2.0e-06\n"
     assert Path("old.onnx").read_text() == ("new" if call[1] == "old.onnx" else "old")
 

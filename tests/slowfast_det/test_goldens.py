@@ -11,6 +11,8 @@ from golden import PEERS, clip_of, golden_of
 
 from slowfast_det import load_classifier, load_network
 from slowfast_det.checkpoints.model import load_any_model, load_model
+from slowfast_det.checkpoints.reading import config_of_published
+from slowfast_det.checkpoints.zoo import find_published
 
 PYSLOWFAST = sorted(path.stem for path in (PEERS / "pyslowfast").iterdir())
 DETECTORS = [name for name in PYSLOWFAST if not name.startswith("kinetics")]
@@ -78,6 +80,27 @@ def test_mmaction2s_detectors(name, config, overrides, tmp_path):
     expected = golden.cases[case]["logits"]
     actions = expected[:, 1:] if expected.shape[1] == 81 else expected  # column 0 stands for no action
     check(network, case, golden.cases[case]["rois"], actions)
+
+
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [
+        ("recognizer_slowfast_r50_8x8x1", "mmaction2_slowfast_r50_8x8_k400"),
+        ("recognizer_slowonly_r50_4x16x1", "mmaction2_slowonly_r50_4x16_k400"),
+    ],
+)
+def test_mmaction2s_classifiers(name, published, tmp_path):
+    """As the zoo describes them: columns of the fast pathway first, everything averaged at any size."""
+    golden = golden_of("mmaction2", name)
+    torch.save({"state_dict": golden.state()}, tmp_path / "weights.pth")
+    (tmp_path / "as_published.yaml").write_text(config_of_published(find_published(published)).model_dump_json())
+    classifier = load_classifier(tmp_path / "weights.pth", tmp_path / "as_published.yaml")
+    for case, numbers in golden.cases.items():
+        with torch.inference_mode():
+            logits = classifier.logits(clip_of(case, classifier.num_frames))
+            scores = classifier(clip_of(case, classifier.num_frames))
+        assert (logits.flatten(0, 2) - numbers["logits"]).abs().max() < 1e-4
+        assert (scores - numbers["logits"].softmax(1)).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("aligned", [False, True], ids=["as published", "aligned"])

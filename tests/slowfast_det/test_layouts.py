@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import pickle
+import sys
+import types
 
+import numpy as np
 import pytest
 import torch
 from golden import PEERS, golden_of
@@ -129,6 +132,30 @@ def test_foreign_content_is_named(content, tmp_path):
     for name in ("a.pth", "a.pkl"):
         with pytest.raises(InputError, match=f"{name}: is a checkpoint of no layout that is known"):
             load_model(tmp_path / name)
+
+
+class HistoryBuffer:
+    """As mmengine's: a log with arrays and functions of its own."""
+
+    def __init__(self):
+        self._log_history = np.zeros(3)
+        self._statistics_methods = {"mean": np.zeros(2).mean}
+
+
+def test_a_checkpoint_of_a_running_mmaction2_training(tmp_path, monkeypatch):
+    """Its logs are objects that are not looked at; nothing is imported or called for them."""
+    module = types.ModuleType("mmengine.logging.history_buffer")
+    module.HistoryBuffer = HistoryBuffer
+    monkeypatch.setattr(HistoryBuffer, "__module__", module.__name__)
+    with monkeypatch.context() as installed:
+        for name in ("mmengine", "mmengine.logging", module.__name__):
+            installed.setitem(sys.modules, name, module)
+        state = golden_of("mmaction2", "slowonly_r50_4x16x1_ava21").state()
+        hub = {"log_scalars": {"loss": HistoryBuffer()}, "runtime_info": {"epoch": np.int64(3)}}
+        torch.save({"meta": {"seed": 1}, "state_dict": state, "message_hub": hub, "optimizer": {}}, tmp_path / "e.pth")
+    assert b"getattr" in (tmp_path / "e.pth").read_bytes()
+    assert load_network(tmp_path / "e.pth", "mmaction2_slowonly_r50_4x16").num_frames == 4
+    assert module.__name__ not in sys.modules
 
 
 @pytest.mark.parametrize("protocol", [0, 1, 2, 4])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
@@ -27,10 +28,11 @@ class FileServer:
         cuts: bytes of the body after which each of the next answers breaks off.
         failures: status codes of the next answers.
         gate: if set, the second half of a body waits for it.
+        scripts: by name, what answers instead: a function of the request.
     """
 
     def __init__(self):
-        self.files, self.tags, self.dates = {}, {}, {}
+        self.files, self.tags, self.dates, self.scripts = {}, {}, {}, {}
         self.asked, self.cuts, self.failures = [], [], []
         self.ranges, self.gate, self.kind = True, None, "application/octet-stream"
         self.tells_length, self.heeds, self.shift = True, True, 0
@@ -56,6 +58,10 @@ class FileServer:
         self.asked.append(asked)
         if self.failures:
             request.send_error(self.failures.pop(0))
+            return
+        if name in self.scripts:
+            with suppress(OSError):  # the client left
+                self.scripts[name](request)
             return
         if name not in self.files:
             request.send_error(404)

@@ -219,7 +219,7 @@ def test_an_unknown_name(name, hint):
 
 
 def test_fetching_is_verified(server, home):
-    data = b"weights" * 1000
+    data = b"PK\x03\x04" + b"weights" * 1000
     server.files["net-1.pth"] = data
     model = replace(find_published("mmaction2_slowfast_r50_8x8_ava22"), url=server.url("net-1.pth"))
     with pytest.raises(InputError, match="d934a48f is expected"):
@@ -235,3 +235,11 @@ def test_no_torch():
     code = "import sys, slowfast_det.checkpoints.zoo as zoo; zoo.published_models(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_whose_clips_lie_a_frame_off():
+    """mmaction2's AVADataset centres a frame late, AVAKineticsDataset a frame early, MultiSports not."""
+    bases = {"AVA 2.1": 1, "AVA 2.2": 1, "AVA-Kinetics, AVA 2.2": -1, "MultiSports": 0}
+    for model in MODELS:
+        if model.publisher == "mmaction2" and model.task == "detection" and model.config is not None:
+            assert config_of_published(model).clip.index_base == bases[model.data]
