@@ -26,6 +26,7 @@ setup(
         "torch>=2.11",
         "torchvision>=0.26",  # pairs itself with one torch
         "numpy>=2",
+        "pillow>=10",  # torchvision brings it along; resizes as Detectron2 does
         "pandas>=2.2,<4",
         "scipy>=1.11",  # identities from key frame to key frame
         "av>=17,<20",  # films

@@ -13,8 +13,8 @@ from ava_tools.errors import InputError
 if TYPE_CHECKING:
     from slowfast_det.checkpoints.model import Model, load_classifier, load_model, load_network
     from slowfast_det.keyframe import Keyframe
+    from slowfast_det.persons.loading import load_person_detector
     from slowfast_det.persons.precomputed import PrecomputedBoxes
-    from slowfast_det.persons.torchvision_rcnn import load_person_detector
     from slowfast_det.pipeline import ActionDetector
     from slowfast_det.results import FilmResult
     from slowfast_det.span import Span
@@ -29,7 +29,7 @@ _HOMES = {
     "load_classifier": "checkpoints.model",
     "load_model": "checkpoints.model",
     "load_network": "checkpoints.model",
-    "load_person_detector": "persons.torchvision_rcnn",
+    "load_person_detector": "persons.loading",
 }
 __all__ = [
     "ActionDetector",

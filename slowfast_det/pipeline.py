@@ -26,9 +26,9 @@ from slowfast_det.checkpoints.model import Model, load_model
 from slowfast_det.clips.geometry import boxes_in_clip, clip_size, resize
 from slowfast_det.clips.sample import TIMELINE_RATE, Clip, clip_indices, stream_clips
 from slowfast_det.keyframe import Keyframe
+from slowfast_det.persons.loading import load_person_detector
 from slowfast_det.persons.precomputed import PrecomputedBoxes
 from slowfast_det.persons.protocol import PersonDetector
-from slowfast_det.persons.torchvision_rcnn import load_person_detector
 from slowfast_det.recipe import Precision
 from slowfast_det.results import FilmResult, Timings
 from slowfast_det.scoring import score_persons

@@ -21,9 +21,9 @@ from ava_tools.tables import COORDINATES, KEY, read_person_boxes, read_truth
 from slowfast_det.checkpoints.model import Model, load_model
 from slowfast_det.distributed import World
 from slowfast_det.keyframe import EVERYTHING, Keyframe
+from slowfast_det.persons.loading import load_person_detector
 from slowfast_det.persons.precomputed import PrecomputedBoxes
 from slowfast_det.persons.protocol import PersonDetector
-from slowfast_det.persons.torchvision_rcnn import load_person_detector
 from slowfast_det.pipeline import ActionDetector
 from slowfast_det.recipe import Precision, Recipe
 from slowfast_det.result_files import CsvFile

@@ -58,7 +58,7 @@ def predict(
             Without --model, an untrained network of this config is used.
         boxes: Person boxes: AVA's csv (video,timestamp,x1,y1,x2,y2[,label],score) or a proposals .pkl.
             All of them are scored.
-        persons: Person detector: a name of torchvision's or a file with its weights.
+        persons: Person detector: a name of torchvision's, or a file with its weights or Detectron2's.
             Default: fasterrcnn_resnet50_fpn_v2.
         every: Seconds between key frames, 1 if it is not given; boxes bring their own.
         start: First second that is looked at, from the start of the film.

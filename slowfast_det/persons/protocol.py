@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ava_tools.boxes import Boxes
@@ -31,4 +32,12 @@ class PersonDetector(Protocol):
 
     def __call__(self, frames: Sequence[Image]) -> list[PersonBoxes]:
         """RGB ``uint8[H, W, 3]`` frames of any size -> one answer a frame."""
+        ...
+
+
+class MovablePersonDetector(PersonDetector, Protocol):
+    """A person detector whose network can be put on another device."""
+
+    def to(self, device: torch.device) -> Self:
+        """The detector on another device."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -13,9 +14,10 @@ from torchvision.models.detection import FasterRCNN
 
 from ava_tools.errors import InputError
 from ava_tools.media.frames import Image
+from slowfast_det.persons.options import DetectorOptions
 from slowfast_det.persons.protocol import PersonBoxes
 from slowfast_det.persons.small_rcnn import small_faster_rcnn
-from slowfast_det.weights.files import open_weights, state_dict_of
+from slowfast_det.weights.files import state_dict_of
 from slowfast_det.weights.hub import cached_path, fetch_state_dict
 from slowfast_det.weights.writing import save_weights
 
@@ -37,8 +39,10 @@ PERSON = 1  # COCO's category; 0 is the background
 class TorchvisionDetector:
     """A Faster R-CNN whose class 1 are persons."""
 
-    def __init__(self, network: FasterRCNN) -> None:
+    def __init__(self, network: FasterRCNN, options: DetectorOptions = DetectorOptions()) -> None:
+        """Take a network as it is; of the options only those count that pick among its persons."""
         self._network = network.eval()
+        self._options = options
         self._device = next(network.parameters()).device
 
     def __call__(self, frames: Sequence[Image]) -> list[PersonBoxes]:
@@ -48,79 +52,78 @@ class TorchvisionDetector:
         """
         with torch.inference_mode():
             answers = self._network([self._tensor(frame) for frame in frames])
-        return [_persons(answer) for answer in answers]
+        return [self._persons(answer) for answer in answers]
 
     def _tensor(self, frame: Image) -> Tensor:
         pixels = torch.from_numpy(np.ascontiguousarray(frame)).to(self._device)
         return pixels.permute(2, 0, 1).to(torch.float32).div_(255)  # [3, H, W]
 
+    def _persons(self, answer: Mapping[str, Tensor]) -> PersonBoxes:
+        persons = answer["labels"] == PERSON
+        return self._options.persons(answer["boxes"][persons], answer["scores"][persons])
+
     def save(self, path: str | Path) -> None:
         """Write the weights as safetensors, from which `load_person_detector` tells the kind of detector."""
         save_weights(path, self._network.state_dict(), {})
 
-    def to(self, device: torch.device) -> TorchvisionDetector:
+    def to(self, device: torch.device) -> Self:
         """The detector on another device."""
-        return TorchvisionDetector(self._network.to(device))
+        return type(self)(self._network.to(device), self._options)
 
 
-def load_person_detector(
-    weights: str | Path, min_score: float = 0.8, min_size: int | None = None, max_size: int | None = None
-) -> TorchvisionDetector:
-    """Load a person detector.
-
-    Args:
-        weights: a name of `DETECTORS` (COCO weights, downloaded once by torchvision's rules), or a state
-            dict file of one of them or of `small_faster_rcnn`, recognised by its tensors.
-        min_score: least score of a person.
-        min_size: shorter side of the resized frame; None: the detector's own, 800 (320 for the small one).
-        max_size: its longer side at most, which wins; None: the detector's own, 1333 (640).
+def published_detector(name: str, options: DetectorOptions) -> TorchvisionDetector:
+    """One of `DETECTORS` with its COCO weights.
 
     Raises:
-        InputError: no such name or file, a foreign file, or weights that cannot be fetched; the sentence
-            says what to put where.
+        InputError: they cannot be fetched, or another file is in their place.
     """
-    name = str(weights)
-    published = name in _BUILDERS
-    if published:
-        state = fetch_state_dict(_URLS[name])
-    elif Path(weights).is_file():
-        state = _state_of(Path(weights))
-    else:
-        raise InputError(f"{weights}: no such person detector; a file or one of {', '.join(DETECTORS)} is expected")
+    state = fetch_state_dict(_URLS[name])
     kind = _recognise(state, name)
-    if published and kind != name:
+    if kind != name:
         raise InputError(f"{cached_path(_URLS[name])}: holds {kind}; delete it, and {name} will be fetched again")
-    sizes = {key: size for key, size in (("min_size", min_size), ("max_size", max_size)) if size is not None}
+    return _build(kind, state, name, options, without_epsilon=kind == "fasterrcnn_resnet50_fpn")
+
+
+def torchvision_detector(content: Any, source: str, options: DetectorOptions) -> TorchvisionDetector:
+    """A detector of a file's content, as `open_weights` gives it.
+
+    Raises:
+        InputError: it is none that is known; ``source`` is what the sentence calls it.
+    """
+    state = _state_of(content, source)
+    kind = _recognise(state, source)
+    return _build(kind, state, source, options, kind == "fasterrcnn_resnet50_fpn" and _frozen(state))
+
+
+def _build(
+    kind: str, state: dict[str, Tensor], source: str, options: DetectorOptions, without_epsilon: bool
+) -> TorchvisionDetector:
     classes = state["roi_heads.box_predictor.cls_score.weight"].shape[0]
+    asked = {"min_size": options.min_size, "max_size": options.max_size}
+    sizes: dict[str, Any] = {key: size for key, size in asked.items() if size is not None}
     network = (
-        small_faster_rcnn(classes, min_score=min_score, min_size=min_size or 128, max_size=max_size or 512)
+        small_faster_rcnn(classes, min_score=options.min_score, **sizes)
         if kind == SMALL
         else _BUILDERS[kind](
-            weights=None, weights_backbone=None, num_classes=classes, box_score_thresh=min_score, **sizes
+            weights=None, weights_backbone=None, num_classes=classes, box_score_thresh=options.min_score, **sizes
         )
     )
-    if kind == "fasterrcnn_resnet50_fpn" and (published or _frozen(state)):
+    if options.max_overlap is not None:
+        network.roi_heads.nms_thresh = options.max_overlap
+    if without_epsilon:
         _remove_epsilon(network)
     try:
         network.load_state_dict(state)
     except RuntimeError:
-        raise InputError(f"{weights}: its tensors do not fit torchvision's {kind}") from None
-    return TorchvisionDetector(network)
+        raise InputError(f"{source}: its tensors do not fit torchvision's {kind}") from None
+    return TorchvisionDetector(network, options)
 
 
-def _persons(answer: Mapping[str, Tensor]) -> PersonBoxes:
-    persons = answer["labels"] == PERSON
-    return PersonBoxes(
-        boxes=answer["boxes"][persons].double().cpu().numpy(), scores=answer["scores"][persons].double().cpu().numpy()
-    )
-
-
-def _state_of(path: Path) -> dict[str, Tensor]:
-    content = open_weights(path).content
+def _state_of(content: Any, source: str) -> dict[str, Tensor]:
     for candidate in (content, content.get("model") if isinstance(content, Mapping) else None):
         if (state := state_dict_of(candidate)) is not None:  # torchvision's training script saves {"model": ...}
             return state
-    raise InputError(f"{path}: holds no state dict of a person detector")
+    raise InputError(f"{source}: holds no state dict of a person detector")
 
 
 def _recognise(state: Mapping[str, Tensor], name: str) -> str:
@@ -133,7 +136,10 @@ def _recognise(state: Mapping[str, Tensor], name: str) -> str:
             return "fasterrcnn_mobilenet_v3_large_320_fpn"
         if "backbone.stem.0.0.weight" in state:
             return SMALL
-    raise InputError(f"{name}: is no person detector that is known; weights of {', '.join(DETECTORS)} are expected")
+    raise InputError(
+        f"{name}: is no person detector that is known; weights of {', '.join(DETECTORS)}, or of Detectron2's "
+        "Faster R-CNN with FPN, are expected"
+    )
 
 
 def _frozen(state: Mapping[str, Tensor]) -> bool:

@@ -17,8 +17,9 @@ from ava_tools.errors import InputError
 from ava_tools.html_report import save_html
 from slowfast_det.checkpoints.model import Model, load_model
 from slowfast_det.distributed import World
+from slowfast_det.persons.loading import load_person_detector
+from slowfast_det.persons.protocol import PersonDetector
 from slowfast_det.persons.small_rcnn import small_faster_rcnn
-from slowfast_det.persons.torchvision_rcnn import TorchvisionDetector, load_person_detector
 from slowfast_det.pipeline import ActionDetector
 from slowfast_det.propose import find_persons, save_person_boxes
 from slowfast_det.quickstart.examination import Findings, examine
@@ -132,7 +133,7 @@ def _has_bf16() -> bool:
     return any(torch.cpu.get_capabilities().get(feature, False) for feature in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
-def _train_persons(recipe: Recipe, world: World, out: Path) -> TorchvisionDetector:
+def _train_persons(recipe: Recipe, world: World, out: Path) -> PersonDetector:
     folder = out / "persons"
     data_set = required_data(recipe)
     key_frames = read_key_frames(data_set, recipe.train_split, data_set.read_labels(), recipe.persons)
@@ -150,7 +151,7 @@ def _train_actions(recipe: Recipe, world: World, out: Path) -> Model:
     return load_model(out / "model.safetensors")
 
 
-def _test(recipe: Recipe, model: Model, persons: TorchvisionDetector, out: Path) -> Findings:
+def _test(recipe: Recipe, model: Model, persons: PersonDetector, out: Path) -> Findings:
     """Detect the persons of the held-out films once, then score them in every way that tells something."""
     data_set = required_data(recipe)
     annotated = prepare_examination(recipe, data_set, recipe.test_split)
@@ -164,7 +165,7 @@ def _test(recipe: Recipe, model: Model, persons: TorchvisionDetector, out: Path)
     return findings
 
 
-def _predict(model: Model, persons: TorchvisionDetector, out: Path, seed: int) -> None:
+def _predict(model: Model, persons: PersonDetector, out: Path, seed: int) -> None:
     film = out / "unseen.mp4"
     write_unseen_film(film, seed)
     result = ActionDetector(model, persons, "cpu")(film, Span(every=_EVERY))

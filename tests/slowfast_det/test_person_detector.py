@@ -12,10 +12,12 @@ import pytest
 import torch
 from torchvision.models import detection
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
-from torchvision.ops import FrozenBatchNorm2d
+from torchvision.ops import FrozenBatchNorm2d, box_iou
 
 from ava_tools.errors import InputError
-from slowfast_det.persons.torchvision_rcnn import DETECTORS, load_person_detector
+from slowfast_det.persons.detectron2_settings import Detectron2Settings
+from slowfast_det.persons.loading import load_person_detector
+from slowfast_det.persons.torchvision_rcnn import DETECTORS
 from slowfast_det.weights.hub import cached_path
 
 SIZES = {"min_size": 64, "max_size": 96}
@@ -104,6 +106,40 @@ def test_default_score_is_high(small, frames, tmp_path):
     everybody, found = (load_person_detector(tmp_path / "sure.pth", *s, **SIZES)(frames) for s in ((0.1,), ()))
     assert 0 < sum(len(one.scores) for one in found) < sum(len(one.scores) for one in everybody)
     same(found, persons_of(network, frames, 0.8, **SIZES))
+
+
+def test_options_of_all_detectors(small, frames, tmp_path):
+    torch.save(small.state_dict(), tmp_path / "small.pth")
+    load = partial(load_person_detector, tmp_path / "small.pth", 0.05, **SIZES)
+    (every,) = load()(frames[:1])
+    assert len(every.boxes) > 2
+    np.testing.assert_allclose(load(max_persons=2)(frames[:1])[0].boxes, every.boxes[:2], atol=1e-3)
+    sides = (every.boxes[:, 2:] - every.boxes[:, :2]).min(axis=1)
+    least = float(np.sort(sides)[-2:].mean())
+    large = load(min_side=least)(frames[:1])[0]
+    np.testing.assert_allclose(large.boxes, every.boxes[sides >= least], atol=1e-3)
+    assert 0 < len(large.boxes) < len(every.boxes)
+    (apart,) = load(max_overlap=0.1)(frames[:1])
+    overlaps = box_iou(*[torch.from_numpy(apart.boxes)] * 2).fill_diagonal_(0)
+    assert overlaps.max() <= 0.1
+    assert len(apart.boxes) < len(every.boxes)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"min_size": 0}, "min_size is 0; at least 1 is expected"),
+        ({"max_persons": 0}, "max_persons is 0; at least 1 is expected"),
+        ({"max_overlap": 1.5}, "max_overlap is 1.5; an IoU from 0 to 1 is expected"),
+        ({"min_side": -1.0}, "min_side is -1; at least 0 pixels"),
+        ({"detectron2": Detectron2Settings()}, "is no detector of Detectron2, whose settings were given"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_options_that_cannot_be(small, tmp_path, options, sentence):
+    torch.save(small.state_dict(), tmp_path / "small.pth")
+    with pytest.raises(InputError, match=sentence):
+        load_person_detector(tmp_path / "small.pth", **options)
 
 
 def test_each_frame_is_looked_at_alone(small, frames, tmp_path):

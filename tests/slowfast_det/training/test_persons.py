@@ -11,8 +11,8 @@ from ava_tools.media.library import open_library
 from ava_tools.media.reader import open_film
 from ava_tools.tables import read_person_boxes
 from slowfast_det.distributed import World
+from slowfast_det.persons.loading import load_person_detector
 from slowfast_det.persons.small_rcnn import small_faster_rcnn
-from slowfast_det.persons.torchvision_rcnn import load_person_detector
 from slowfast_det.propose import find_persons, save_person_boxes
 from slowfast_det.recipe import PersonsConfig, ScheduleConfig, TrainingConfig
 from slowfast_det.testing import Moment

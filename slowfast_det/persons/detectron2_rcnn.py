@@ -1,0 +1,136 @@
+"""Detectron2's Faster R-CNN without Detectron2: its weights, its arithmetic, its boxes, reduced to persons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self
+
+import torch
+from torch import Tensor
+from torchvision.models.detection._utils import BoxCoder
+from torchvision.ops import batched_nms, clip_boxes_to_image
+
+from ava_tools.errors import InputError
+from ava_tools.media.frames import Image
+from slowfast_det.persons.detectron2_frames import batch_of, resized_size
+from slowfast_det.persons.detectron2_network import Detectron2Network
+from slowfast_det.persons.detectron2_proposals import cell_anchors, propose
+from slowfast_det.persons.detectron2_settings import Convention, Detectron2Settings, convention_of
+from slowfast_det.persons.detectron2_weights import Detectron2Weights
+from slowfast_det.persons.options import DetectorOptions
+from slowfast_det.persons.protocol import PersonBoxes
+
+_DETECTIONS = 100  # of a frame, over all classes
+_CODER = BoxCoder(weights=(10.0, 10.0, 5.0, 5.0))
+
+
+class Detectron2Detector:
+    """A Faster R-CNN of Detectron2 that finds what Detectron2 finds with the same weights."""
+
+    def __init__(self, network: Detectron2Network, convention: Convention, options: DetectorOptions) -> None:
+        self.network = network.eval().requires_grad_(False)
+        self.convention = convention
+        self._options = options
+        self._device = next(network.parameters()).device
+
+    def __call__(self, frames: Sequence[Image]) -> list[PersonBoxes]:
+        """Find the persons of each RGB ``uint8[H, W, 3]`` frame; those of one size go through together.
+
+        The detector's own cut (its 100 best boxes over all classes) comes before persons are kept.
+        """
+        shapes: dict[tuple[int, ...], list[int]] = {}
+        for index, frame in enumerate(frames):
+            shapes.setdefault(frame.shape, []).append(index)
+        answers = {
+            index: answer
+            for indices in shapes.values()
+            for index, answer in zip(indices, self._same_size([frames[index] for index in indices]), strict=True)
+        }
+        return [answers[index] for index in range(len(frames))]
+
+    def to(self, device: torch.device) -> Self:
+        """The detector on another device."""
+        return type(self)(self.network.to(device), self.convention, self._options)
+
+    @torch.inference_mode()
+    def _same_size(self, frames: Sequence[Image]) -> list[PersonBoxes]:
+        height, width = frames[0].shape[:2]
+        asked, own = self._options, self.convention.settings
+        size = resized_size(height, width, asked.min_size or own.min_size, asked.max_size or own.max_size)
+        overlap = own.max_overlap if asked.max_overlap is None else asked.max_overlap
+        features = self.network.features(batch_of(frames, size, self.convention, self._device))
+        regions = [boxes for boxes, _ in propose(*self.network.proposals(features), size)]
+        logits, deltas = self.network.scores(features, regions)
+        counts = [len(boxes) for boxes in regions]
+        return [
+            self._persons(*detections(*frame, size, asked.min_score, overlap), size, (height, width))
+            for frame in zip(regions, torch.split(logits, counts), torch.split(deltas, counts), strict=True)
+        ]
+
+    def _persons(
+        self, boxes: Tensor, scores: Tensor, classes: Tensor, size: tuple[int, int], frame_size: tuple[int, int]
+    ) -> PersonBoxes:
+        """Persons among the detections of one frame, in pixels of the frame as it came."""
+        persons = classes == self.convention.settings.person
+        boxes, scores = to_frame(boxes[persons], size, frame_size), scores[persons]
+        kept = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
+        return self._options.persons(boxes[kept], scores[kept])
+
+
+def detections(
+    regions: Tensor, logits: Tensor, deltas: Tensor, size: tuple[int, int], min_score: float, max_overlap: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The objects of one frame.
+
+    Args:
+        regions: ``Tensor[R, 4]``, pixels of the resized frame.
+        logits: ``Tensor[R, classes + 1]``, the background last.
+        deltas: ``Tensor[R, 4 * classes]``, or ``Tensor[R, 4]`` where all classes share boxes.
+        size: height and width of the resized frame.
+        min_score: scores lie above it.
+        max_overlap: of two boxes of a class with a larger IoU only the better one is kept.
+
+    Returns:
+        At most 100 boxes ``Tensor[D, 4]`` over all classes, their scores ``Tensor[D]``, falling, and their classes
+        ``Tensor[D]``.
+    """
+    scores = logits.softmax(dim=-1)
+    finite = torch.isfinite(deltas).all(dim=1) & torch.isfinite(scores).all(dim=1)
+    scores = scores[:, :-1]
+    chosen, classes = torch.where((scores > min_score) & finite[:, None])
+    scores = scores[chosen, classes]
+    deltas = deltas.view(len(deltas), -1, 4)  # [R, classes or 1, 4]
+    deltas = deltas[chosen, classes if deltas.shape[1] > 1 else 0]
+    boxes = clip_boxes_to_image(_CODER.decode_single(deltas, regions[chosen]), size)
+    kept = batched_nms(boxes, scores, classes, max_overlap)[:_DETECTIONS]
+    return boxes[kept], scores[kept], classes[kept]
+
+
+def to_frame(boxes: Tensor, size: tuple[int, int], frame_size: tuple[int, int]) -> Tensor:
+    """Boxes ``Tensor[K, 4]`` of the resized frame in pixels of the frame as it came, within its borders."""
+    down, across = (own / resized for own, resized in zip(frame_size, size, strict=True))
+    clipped: Tensor = clip_boxes_to_image(boxes * boxes.new_tensor([across, down, across, down]), frame_size)
+    return clipped
+
+
+def detectron2_detector(
+    weights: Detectron2Weights, options: DetectorOptions, settings: Detectron2Settings = Detectron2Settings()
+) -> Detectron2Detector:
+    """A detector with a file's weights.
+
+    Raises:
+        InputError: the weights are of another detector, or contradict the settings.
+    """
+    for level, anchors in enumerate(weights.anchors):
+        ours = cell_anchors(min(level, 4))
+        if anchors.shape != ours.shape or not torch.allclose(anchors, ours, atol=1e-2):
+            raise InputError(
+                f"{weights.source}: has other anchors than the model zoo's; sides of 32 to 512 pixels, one a map, "
+                "and ratios 0.5, 1 and 2 are expected"
+            )
+    convention = convention_of(weights, settings)
+    with torch.device("meta"):  # nothing is drawn or copied; the file's own tensors take the places
+        network = Detectron2Network(weights.architecture, convention.stride_in_1x1)
+    state = weights.state_of({name: tensor.shape for name, tensor in network.state_dict().items()})
+    network.load_state_dict(state, assign=True)
+    return Detectron2Detector(network, convention, options)

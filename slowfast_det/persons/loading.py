@@ -1,0 +1,74 @@
+"""From a name or a file to the person detector that it belongs to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ava_tools.errors import InputError
+from slowfast_det.persons.detectron2_config import read_settings
+from slowfast_det.persons.detectron2_native import PREFIX, native_detector
+from slowfast_det.persons.detectron2_rcnn import detectron2_detector
+from slowfast_det.persons.detectron2_settings import Detectron2Settings
+from slowfast_det.persons.detectron2_weights import read_detectron2
+from slowfast_det.persons.options import DetectorOptions
+from slowfast_det.persons.protocol import MovablePersonDetector
+from slowfast_det.persons.torchvision_rcnn import DETECTORS, published_detector, torchvision_detector
+from slowfast_det.weights.files import open_weights
+
+
+def load_person_detector(
+    weights: str | Path,
+    min_score: float = 0.8,
+    min_size: int | None = None,
+    max_size: int | None = None,
+    *,
+    max_overlap: float | None = None,
+    max_persons: int | None = None,
+    min_side: float = 0.0,
+    detectron2: Detectron2Settings | str | Path | None = None,
+) -> MovablePersonDetector:
+    """Load a person detector.
+
+    Args:
+        weights: a name of `DETECTORS` (COCO weights, downloaded once by torchvision's rules); a file of weights, told
+            by its tensors: of one of them, of `small_faster_rcnn`, or of Detectron2's Faster R-CNN with FPN (``.pkl``
+            of its model zoo, ``.pth`` of a training); or ``detectron2:CONFIG`` or ``detectron2:CONFIG@WEIGHTS``, which
+            runs Detectron2 itself where it is installed.
+        min_score: scores of persons lie above it.
+        min_size: shorter side of the resized frame; None: the detector's own, 800 (320 and 128 for the small ones).
+        max_size: its longer side at most, which wins; None: the detector's own, 1333 (640 and 512).
+        max_overlap: of two detections with a larger IoU only the better one is kept; None: the detector's own, 0.5
+            (0.6 for `small_faster_rcnn`).
+        max_persons: how many persons of a frame are kept, the best ones; None: all. The detector's own cut over all
+            classes comes before.
+        min_side: persons whose box is narrower or lower are dropped; pixels of the frame.
+        detectron2: what Detectron2's weights do not say: settings, or the ``config.yaml`` of their training; None: as
+            in its model zoo. For those files only.
+
+    Raises:
+        InputError: no such name or file, a foreign file, or weights that cannot be fetched; the sentence
+            says what to put where.
+    """
+    options = DetectorOptions(min_score, min_size, max_size, max_overlap, max_persons, min_side)
+    name = str(weights)
+    settings = read_settings(detectron2) if isinstance(detectron2, str | Path) else detectron2
+    if name.startswith(PREFIX):
+        return native_detector(name, options, settings)
+    if name in DETECTORS:
+        _refuse(settings, name)
+        return published_detector(name, options)
+    if not Path(weights).is_file():
+        raise InputError(
+            f"{weights}: no such person detector; a file or one of {', '.join(DETECTORS)} is expected, "
+            f"or {PREFIX}CONFIG for Detectron2 itself"
+        )
+    content = open_weights(weights).content
+    if (theirs := read_detectron2(content, name)) is not None:
+        return detectron2_detector(theirs, options, settings or Detectron2Settings())
+    _refuse(settings, name)
+    return torchvision_detector(content, name, options)
+
+
+def _refuse(settings: Detectron2Settings | None, name: str) -> None:
+    if settings is not None:
+        raise InputError(f"{name}: is no detector of Detectron2, whose settings were given; leave them out")
