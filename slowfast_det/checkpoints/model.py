@@ -138,15 +138,11 @@ def _refuse_early(weights: str | Path, config: str | Path | None, fallback: Conf
 
 def _tell_differences(checkpoint: Checkpoint, chosen: Config) -> None:
     """A configuration that was given comes before the checkpoint's own; where it differs, that is told."""
-    try:
-        own = checkpoint.config or read_checkpoint(checkpoint.path).config
-    except InputError:  # one that we cannot read, which is why another one was given
-        return
-    if own is None:
+    if checkpoint.config is None:
         return
     changed = [
         f"{key} {theirs} instead of {ours}"
-        for key, (ours, theirs) in differences(own, chosen).items()
+        for key, (ours, theirs) in differences(checkpoint.config, chosen).items()
         if not key.endswith(("temporal_blocks", "dropout")) and key != "labels"
     ]
     if changed:

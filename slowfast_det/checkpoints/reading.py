@@ -75,7 +75,7 @@ def read_checkpoint(weights: str | Path, *, own_config: bool = True) -> Checkpoi
     Args:
         weights: a file: PySlowFast's ``.pyth`` or Caffe2 ``.pkl``, PyTorchVideo's ``.pyth``, mmaction2's
             ``.pth``, ours; or a name of the zoo, which is downloaded unless it is here.
-        own_config: whether to read what the file says its network is; where that is given anyway, a
+        own_config: whether what the file says its network is must be readable; where that is given anyway, a
             configuration that we cannot read does no harm.
 
     Raises:
@@ -102,8 +102,11 @@ def read_checkpoint(weights: str | Path, *, own_config: bool = True) -> Checkpoi
         known = ", ".join([layout.title for layout in _LAYOUTS[:-1]])
         raise InputError(f"{name}: is a checkpoint of no layout that is known ({known}, {OURS})")
     config = None
-    if own_config:
+    try:
         config = _own_config(file.content, name) if published is None else config_of_published(published)
+    except InputError:
+        if own_config:
+            raise
     names: dict[str, str] = {}
     foreign = []
     for bare, our_name in layout.our_names(theirs).items():

@@ -69,7 +69,7 @@ def transfer(weights: str | Path, model: Model, class_map: ClassMap = None) -> T
     Raises:
         InputError: the file is not usable, nothing of it fits, or the map names an action that is not there.
     """
-    checkpoint = _read(weights)
+    checkpoint = read_checkpoint(weights, own_config=False)
     state, labels = _actions(checkpoint)
     skipped = dict.fromkeys(checkpoint.foreign, "belongs to no network that is known")
     own = model.network.state_dict()
@@ -104,14 +104,6 @@ def transfer(weights: str | Path, model: Model, class_map: ClassMap = None) -> T
     model.network.load_state_dict({**own, **{name: value.to(own[name].dtype) for name, value in taken.items()}})
     named = tuple(name for name in taken if not copied_into(name))
     return Transfer(str(weights), named, skipped, fresh, copied, _preparation(checkpoint, model.clip))
-
-
-def _read(weights: str | Path) -> Checkpoint:
-    """A checkpoint, with what it says its network is if that can be read; here it need not be."""
-    try:
-        return read_checkpoint(weights)
-    except InputError:
-        return read_checkpoint(weights, own_config=False)
 
 
 def _actions(checkpoint: Checkpoint) -> tuple[dict[str, Tensor], Labels | None]:
