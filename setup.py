@@ -19,7 +19,7 @@ setup(
     package_dir={"slowfast_det.configs": "configs"},
     package_data={
         "slowfast_det": ["py.typed", "checkpoints/*.csv"],
-        "slowfast_det.configs": ["*.yaml"],
+        "slowfast_det.configs": ["*.yaml", "persons/*.yaml"],
         "ava_tools": ["py.typed", "data/*.csv", "data/*.j2"],
     },
     install_requires=[
@@ -30,6 +30,7 @@ setup(
         "pandas>=2.2,<4",
         "scipy>=1.11",  # identities from key frame to key frame
         "av>=17,<20",  # films
+        "pycocotools>=2.0.8",  # AP of person boxes
         "pydantic>=2.7,<3",
         "PyYAML>=6",
         "filelock>=3.13",  # one training a folder; torch brings it along
@@ -43,7 +44,7 @@ setup(
     ],
     extras_require={
         "export": EXPORT,
-        "test": ["pytest>=8", "hypothesis>=6", "pycocotools>=2.0.8", *EXPORT],
+        "test": ["pytest>=8", "hypothesis>=6", *EXPORT],
         "lint": ["ruff", "mypy", "import-linter", "pandas-stubs", "types-PyYAML"],
     },
     entry_points={

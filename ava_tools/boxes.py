@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Boxes = NDArray[np.float64]
+SIZES = (("small", 0.0, 0.05), ("medium", 0.05, 0.2), ("large", 0.2, float("inf")))
+"""Names of box sizes, with the least and largest share of the frame."""
 
 
 def to_pixels(boxes: Boxes, width: int, height: int) -> Boxes:

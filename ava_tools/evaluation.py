@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ava_tools.boxes import area
+from ava_tools.boxes import SIZES, area
 from ava_tools.coded import columns_of, frame_codes, known_mean, labelled_boxes, name_of, only_at, videos_of_frames
 from ava_tools.errors import InputError
 from ava_tools.label_files import read_labels
@@ -28,7 +28,6 @@ from ava_tools.tables import (
 )
 
 TIE_ORDERS = 20
-SIZES = (("small", 0.0, 0.05), ("medium", 0.05, 0.2), ("large", 0.2, float("inf")))  # shares of the frame
 
 
 @dataclass(frozen=True, repr=False)

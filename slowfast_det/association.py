@@ -10,7 +10,6 @@ from ava_tools.boxes import Boxes, enlarged, pairwise_iou
 
 _MARGIN = 0.25  # key frames lie far apart: boxes are compared a quarter larger (the idea of C-BIoU)
 _LEAST_OVERLAP = 0.2
-_MEMORY = 3.0  # seconds that a person may be out of sight
 
 
 class Association:
@@ -20,7 +19,9 @@ class Association:
     largest; who overlaps nobody is new.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, memory: float = 3.0) -> None:
+        """``memory``: seconds that a person may be out of sight."""
+        self._memory = memory
         self._boxes: Boxes = np.zeros((0, 4))
         self._persons: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._seen: NDArray[np.float64] = np.zeros(0)
@@ -28,7 +29,7 @@ class Association:
 
     def identify(self, boxes: Boxes, time: float) -> NDArray[np.int64]:
         """Identities ``int64[K]`` of unit boxes at ``time`` (seconds, rising from call to call)."""
-        remembered = time - self._seen <= _MEMORY
+        remembered = time - self._seen <= self._memory + 1e-6
         self._boxes, self._persons = self._boxes[remembered], self._persons[remembered]
         self._seen = self._seen[remembered]
         overlap = pairwise_iou(enlarged(boxes, _MARGIN), enlarged(self._boxes, _MARGIN))

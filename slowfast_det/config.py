@@ -201,29 +201,35 @@ class Config(Settings):
         return self
 
 
-def config_names() -> list[str]:
-    """Names of the packaged configurations."""
-    return sorted(path.stem for place in _PLACES for path in place.glob("*.yaml"))
+def config_names(folder: str = "") -> list[str]:
+    """Names of the packaged configurations; ``folder``: of those of another kind, within configs/."""
+    return sorted(path.stem for place in _PLACES for path in (place / folder).glob("*.yaml"))
 
 
-def find_config(name: str) -> Path:
+def find_config(name: str, folder: str = "") -> Path:
     """The file of a configuration, given as a packaged name or as a path.
+
+    Args:
+        name: the packaged name, or the path of any file.
+        folder: of the packaged ones, within configs/, by which their names may begin.
 
     Raises:
         InputError: neither; the names are listed.
     """
+    short = name.removeprefix(f"{folder}/") if folder else name
     for place in _PLACES:
-        candidate = place / f"{name}.yaml"
-        if "/" not in name and candidate.is_file():
+        candidate = place / folder / f"{short}.yaml"
+        if "/" not in short and candidate.is_file():
             return candidate
     path = Path(name)
     if path.suffix == ".py":
         raise InputError(f"{name}: configs in Python are not read, for nothing in a file is run; {_HINT}")
     if path.is_file():
         return path
-    if close := get_close_matches(name, config_names(), n=2):
+    names = config_names(folder)
+    if close := get_close_matches(name, names, n=2):
         raise InputError(f"{name}: no such config; did you mean {' or '.join(close)}?")
-    raise InputError(f"{name}: no such config; a yaml file or one of {', '.join(config_names())} is expected")
+    raise InputError(f"{name}: no such config; a yaml file or one of {', '.join(names)} is expected")
 
 
 def parse_config(content: Any, name: str) -> Config:

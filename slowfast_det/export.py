@@ -26,9 +26,9 @@ from torch.export import Dim, ExportedProgram
 from ava_tools.atomic import replacing
 from ava_tools.errors import InputError
 from slowfast_det.checkpoints.model import Model
-from slowfast_det.checkpoints.native import library_version
 from slowfast_det.clips.sample import TIMELINE_RATE
 from slowfast_det.export_check import Shape, checked, onnx_runner, torch_runner
+from slowfast_det.weights.writing import library_version
 
 METADATA = "slowfast_det.json"
 INSTALL = "pip install slowfast-det[export]"

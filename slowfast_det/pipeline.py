@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 import torch
@@ -29,13 +29,15 @@ from slowfast_det.keyframe import Keyframe
 from slowfast_det.persons.loading import load_person_detector
 from slowfast_det.persons.precomputed import PrecomputedBoxes
 from slowfast_det.persons.protocol import PersonDetector
-from slowfast_det.recipe import Precision
+from slowfast_det.precision import Precision
 from slowfast_det.results import FilmResult, Timings
 from slowfast_det.scoring import score_persons
+from slowfast_det.smoothing import Sighting, Smoothing
 from slowfast_det.span import Span
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 FoundPersons = tuple[Boxes, NDArray[np.float64]]
 """Persons of a key frame: unit boxes ``[K, 4]`` and their scores ``[K]``."""
 
@@ -54,6 +56,7 @@ class ActionDetector:
         device: str = "auto",
         precision: Precision = "auto",
         config: str | Path | None = None,
+        smoothing: Smoothing | None = None,
     ) -> None:
         """Load what is needed.
 
@@ -61,16 +64,20 @@ class ActionDetector:
             model: a checkpoint of any supported layout, or a loaded model.
             persons: a person detector by name, by weights file or as an object; or given boxes.
             device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ...
-            precision: ``fp32``, ``bf16``, ``fp16`` or ``auto``.
+            precision: ``fp32``, ``bf16``, ``fp16`` or ``auto``, of the network and of a detector that is loaded here.
             config: see `load_model`.
+            smoothing: how detected persons are steadied from key frame to key frame; None: not at all.
         """
         self.device = resolve_device(device)
         loaded = model if isinstance(model, Model) else load_model(model, config)
         self.model = loaded.to(self.device)
         self.persons: PersonDetector | PrecomputedBoxes = (
-            load_person_detector(persons).to(self.device) if isinstance(persons, str | Path) else persons
+            load_person_detector(persons, precision=precision).to(self.device)
+            if isinstance(persons, str | Path)
+            else persons
         )
         self.precision: Precision = precision
+        self.smoothing = smoothing
 
     def __call__(self, source: str | Path, span: Span = Span(), frame_rate: float = 30.0) -> FilmResult:
         """Predict a whole film; for the arguments see `stream`."""
@@ -121,15 +128,14 @@ class FilmRun(Iterator[Keyframe]):
 
     def _run(self) -> Iterator[Keyframe]:
         """The spine: film -> clips -> persons -> scores -> key frames."""
-        association = Association()
+        association, smoothing = Association(), self._detector.smoothing
         with self._film as film:
-            for clips in self._batches(self._clips(film)):
-                found = self._find_persons(clips)
-                scores = self._score(clips, found)
-                for clip, (boxes, box_scores), of_clip in zip(clips, found, scores, strict=True):
-                    persons = association.identify(boxes, clip.time)
+            seen = self._persons(self._clips(film))
+            for batch in self._batches(seen if smoothing is None else smoothing.over(seen)):
+                for one, scores in zip(batch, self._score(batch), strict=True):
+                    persons = association.identify(one.boxes, one.time)
                     labels = self._detector.model.labels
-                    yield Keyframe(self.info.name, clip.time, boxes, box_scores, persons, of_clip, labels)
+                    yield Keyframe(self.info.name, one.time, one.boxes, one.scores, persons, scores, labels)
 
     def _clips(self, film: FrameSource) -> Iterator[Clip]:
         """Clips around every moment; given moments outside the film are reported and left out."""
@@ -172,10 +178,16 @@ class FilmRun(Iterator[Keyframe]):
             self._seen = float(frame.time + 1 / self.info.rate)
             yield frame
 
-    def _batches(self, clips: Iterator[Clip]) -> Iterator[list[Clip]]:
+    def _batches(self, things: Iterator[T]) -> Iterator[list[T]]:
         size = 8 if self._detector.device.type == "cuda" else 1
-        while batch := list(islice(clips, size)):
+        while batch := list(islice(things, size)):
             yield batch
+
+    def _persons(self, clips: Iterator[Clip]) -> Iterator[Sighting[Clip]]:
+        """The persons in the middle of each clip."""
+        for batch in self._batches(clips):
+            for clip, (boxes, scores) in zip(batch, self._find_persons(batch), strict=True):
+                yield Sighting(clip.time, boxes, scores, np.zeros(len(boxes), np.int64), clip)
 
     def _find_persons(self, clips: Sequence[Clip]) -> list[FoundPersons]:
         if self._given is not None:
@@ -190,14 +202,12 @@ class FilmRun(Iterator[Keyframe]):
             for frame, of_frame in zip(frames, found, strict=True)
         ]
 
-    def _score(self, clips: Sequence[Clip], found: Sequence[FoundPersons]) -> list[NDArray[np.float64]]:
+    def _score(self, seen: Sequence[Sighting[Clip]]) -> list[NDArray[np.float64]]:
         model, info = self._detector.model, self.info
         look = model.clip
         with _adding_to(self.timings, "actions"):
-            boxes = [
-                boxes_in_clip(of_clip, info.height, info.width, look.short_side, look.geometry) for of_clip, _ in found
-            ]
-            return score_persons(model, [clip.frames for clip in clips], boxes, self._detector.precision)
+            boxes = [boxes_in_clip(one.boxes, info.height, info.width, look.short_side, look.geometry) for one in seen]
+            return score_persons(model, [one.of.frames for one in seen], boxes, self._detector.precision)
 
     def _given_persons(self, given: PrecomputedBoxes) -> dict[float, FoundPersons]:
         """Given boxes by the film's own time; those before it begins are reported and left out."""

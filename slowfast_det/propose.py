@@ -2,85 +2,146 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby, islice
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice, pairwise
+from typing import TypeVar
 
+import numpy as np
 import pandas as pd
 
-from ava_tools.atomic import replacing
 from ava_tools.boxes import to_unit
-from ava_tools.media.frames import FrameSource, Image
+from ava_tools.errors import InputError
+from ava_tools.media.frames import FrameSource
 from ava_tools.media.library import Library
 from ava_tools.media.reader import open_film
-from ava_tools.tables import COORDINATES, KEY, format_timestamp
-from slowfast_det.clips.sample import TIMELINE_RATE, Clip, clip_indices, stream_clips
+from ava_tools.tables import COORDINATES, KEY
+from slowfast_det.clips.sample import Clip, clip_moments, stream_clips
+from slowfast_det.distributed import World
+from slowfast_det.moments import Moment
 from slowfast_det.persons.protocol import PersonDetector
-from slowfast_det.testing import Moment
+from slowfast_det.sighting_log import SightingLog
+from slowfast_det.smoothing import Sighting, Smoothing
 
-_BATCH = 8
+T = TypeVar("T")
+_BATCH = 16
+_FAR = 10.0  # seconds between key frames over which a film is entered anew, not read on
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """Persons that were found.
+
+    Attributes:
+        sightings: key frames with their persons, film by film, rising; ``of`` is the film's name.
+        problems: one sentence for each film that failed on the way.
+        missed: moments at which no key frame was found: beyond a film's end, or in a film that failed.
+    """
+
+    sightings: tuple[Sighting[str], ...]
+    problems: tuple[str, ...]
+    missed: tuple[Moment, ...]
 
 
 def find_persons(
     detector: PersonDetector,
     moments: Sequence[Moment],
     library: Library,
+    world: World,
     *,
     frame_rate: float = 30.0,
-    time_origin: float = 0.0,
-) -> pd.DataFrame:
-    """Look for persons at moments of films.
+    log: SightingLog | None = None,
+    advance: Callable[[Sighting[str]], None] = lambda sighting: None,
+) -> Proposals | None:
+    """Look for persons at moments of films, which the processes share, none of them twice.
 
     Args:
         detector: finds persons in frames.
-        moments: film by film, rising; each film is read once, from front to back.
+        moments: film by film, rising; each film is read from front to back.
         library: where the films are.
+        world: the processes that work together; the first one gets the answer.
         frame_rate: images a second of folders of frames.
-        time_origin: timestamp of the films' start: 900 for AVA's cut films.
-
-    Returns:
-        Columns video, timestamp, x1 y1 x2 y2 (0-1 of the frame), score.
+        log: keeps what is found as it comes, and knows what was found before.
+        advance: called after each key frame.
     """
-    rows: list[tuple[str, float, float, float, float, float, float]] = []
-    for video, of_film in groupby(moments, key=lambda moment: moment.video):
-        with open_film(library.films[video].path, frame_rate) as film:
-            for clips in _batches(_key_frames(film, [moment.time for moment in of_film])):
-                frames = [clip.keyframe.rgb() for clip in clips]
-                for clip, frame, found in zip(clips, frames, detector(frames), strict=True):
-                    boxes = to_unit(found.boxes, frame.shape[1], frame.shape[0])
-                    rows += [
-                        (video, round(clip.time + time_origin, 6), *box.tolist(), float(score))
-                        for box, score in zip(boxes, found.scores, strict=True)
-                    ]
-    return pd.DataFrame(rows, columns=[*KEY, *COORDINATES, "score"]).astype({"video": str})
-
-
-def _key_frames(film: FrameSource, times: Sequence[float]) -> Iterator[Clip]:
-    """Clips of a single frame, the key frame."""
-    first = clip_indices(times[0], 1, 1).start
-
-    def untouched(image: Image) -> Image:
-        return image
-
-    return stream_clips(
-        film.frames(max(0.0, first / TIMELINE_RATE)),
-        times,
-        num_frames=1,
-        sampling_rate=1,
-        frame_length=1 / film.info.rate,
-        prepare=untouched,
-        include_end=True,
+    before = {} if log is None else {key: each for part in world.gather(log.read()) for key, each in part.items()}
+    left = [moment for moment in moments if moment not in before]
+    own = world.share(len(left))
+    found: list[Sighting[str]] = []
+    problems: list[str] = []
+    for video, of_film in groupby(left[own.start : own.stop], key=lambda moment: moment.video):
+        times = [moment.time for moment in of_film]
+        try:
+            with open_film(library.films[video].path, frame_rate) as film:
+                for batch in _batches(_look(detector, film, video, times), _BATCH):
+                    if log is not None:
+                        log.write(batch)
+                    found += batch
+                    for sighting in batch:
+                        advance(sighting)
+        except (InputError, OSError) as problem:
+            problems.append(str(problem))
+    parts = world.gather((found, problems))
+    if not world.is_first:
+        return None
+    known = before | {Moment(each.of, each.time): each for found, _ in parts for each in found}
+    return Proposals(
+        sightings=tuple(known[moment] for moment in moments if moment in known),
+        problems=tuple(problem for _, problems in parts for problem in problems),
+        missed=tuple(moment for moment in moments if moment not in known),
     )
 
 
-def _batches(clips: Iterator[Clip]) -> Iterator[list[Clip]]:
-    while batch := list(islice(clips, _BATCH)):
+def _look(detector: PersonDetector, film: FrameSource, video: str, times: Sequence[float]) -> Iterator[Sighting[str]]:
+    """The persons of a film's key frames, coordinates and scores to six decimals as files have them."""
+    for clips in _batches(_key_frames(film, times), _BATCH):
+        frames = [clip.frames[0] for clip in clips]
+        for clip, frame, found in zip(clips, frames, detector(frames), strict=True):
+            boxes = to_unit(found.boxes, frame.shape[1], frame.shape[0]).round(6)
+            classes = np.zeros(len(boxes), np.int64) if found.classes is None else found.classes
+            yield Sighting(clip.time, boxes, found.scores.round(6), classes, video)
+
+
+def _key_frames(film: FrameSource, times: Sequence[float]) -> Iterator[Clip]:
+    """Clips of a single frame; nothing that they do not need is decoded."""
+    breaks = [place for place, (early, late) in enumerate(pairwise(times), start=1) if late - early > _FAR]
+    for begin, end in pairwise([0, *breaks, len(times)]):
+        near = times[begin:end]
+        yield from stream_clips(
+            film.frames(moments=sorted({moment for time in near for moment in clip_moments(time, 1, 1)})),
+            near,
+            num_frames=1,
+            sampling_rate=1,
+            frame_length=1 / film.info.rate,
+            prepare=lambda image: image,
+            include_end=True,
+        )
+
+
+def _batches(things: Iterator[T], size: int) -> Iterator[list[T]]:
+    while batch := list(islice(things, size)):
         yield batch
 
 
-def save_person_boxes(boxes: pd.DataFrame, path: Path) -> None:
-    """Write AVA's person csv: ``video,timestamp,x1,y1,x2,y2,,score``."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        for video, time, *box, score in boxes[[*KEY, *COORDINATES, "score"]].to_numpy(dtype=object).tolist():
-            coordinates = ",".join(f"{value:.6f}" for value in box)
-            file.write(f"{video},{format_timestamp(time)},{coordinates},,{score:.6f}\n")
+def of_moments(
+    sightings: Iterable[Sighting[str]], moments: Iterable[Moment], smoothing: Smoothing | None = None
+) -> list[Sighting[str]]:
+    """Those of some moments, film by film; steadied, if that is wanted."""
+    known = {Moment(each.of, each.time): each for each in sightings}
+    chosen = [known[moment] for moment in moments if moment in known]
+    if smoothing is None:
+        return chosen
+    return [each for _, film in groupby(chosen, key=lambda one: one.of) for each in smoothing.over(film)]
+
+
+def boxes_table(sightings: Iterable[Sighting[str]], time_origin: float = 0.0) -> pd.DataFrame:
+    """Sightings as a table of boxes: video, timestamp, x1 y1 x2 y2 (0-1 of the frame), score, class."""
+    seen = list(sightings)
+    counts = [len(sighting.boxes) for sighting in seen]
+    table = pd.DataFrame(np.concatenate([np.zeros((0, 4)), *(each.boxes for each in seen)]), columns=COORDINATES)
+    times = np.array([each.time + time_origin for each in seen], dtype=float).round(6)
+    table.insert(0, KEY[0], np.repeat(np.array([each.of for each in seen], dtype=object), counts))
+    table.insert(1, KEY[1], np.repeat(times, counts))
+    scores = np.concatenate([np.zeros(0), *(each.scores for each in seen)])
+    classes = np.concatenate([np.zeros(0, np.int64), *(each.classes for each in seen)])
+    return table.astype({"video": str}).assign(**{"score": scores, "class": classes})

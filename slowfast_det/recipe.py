@@ -11,9 +11,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from ava_tools.settings import Settings, overridden, parse_settings, read_text, read_yaml
 from slowfast_det.config import Config, find_config
+from slowfast_det.precision import Precision
 from slowfast_det.pyslowfast_config import is_pyslowfast_config, read_config
-
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
 def _as_text(value: Any) -> Any:
@@ -108,13 +107,13 @@ class LossConfig(Settings):
     """Weight of actions by their effective number of examples, beta of arXiv:1901.05555; 0: all weigh the same."""
 
 
-class TrainingConfig(Settings):
-    """The optimisation."""
+class OptimisationConfig(Settings):
+    """The optimisation, whatever is trained."""
 
     epochs: int = Field(20, ge=1)
     """Passes over the training samples."""
     batch: int = Field(64, ge=1)
-    """Clips a step, over all processes."""
+    """Samples a step, over all processes."""
     accumulate: int = Field(1, ge=1)
     """Pieces in which a process computes its share of a step, to save memory."""
     schedule: ScheduleConfig = ScheduleConfig()
@@ -129,8 +128,6 @@ class TrainingConfig(Settings):
     """Of all weights but those of batch norms."""
     norm_weight_decay: float = Field(0.0, ge=0)
     """Of batch norms' gains and biases."""
-    loss: LossConfig = LossConfig()
-    """What is minimised."""
     precision: Precision = "fp32"
     """Arithmetic of the network: fp32, bf16, fp16, or auto: bf16 on a GPU that has it, else fp32."""
     clip_gradient: float | None = Field(None, gt=0)
@@ -146,7 +143,7 @@ class TrainingConfig(Settings):
     workers: int | None = Field(None, ge=0)
     """Processes that read films; none: as many as there are processor cores to spare."""
     memory: float = Field(0.0, ge=0)
-    """Gigabytes of decoded clips that each reading process keeps from epoch to epoch; for small data sets."""
+    """Gigabytes of decoded frames that each reading process keeps from epoch to epoch; for small data sets."""
     evaluate_every: int = Field(1, ge=0)
     """Epochs between tests on the test split; 0: none before the end."""
     save_minutes: float = Field(10.0, ge=0)
@@ -161,8 +158,15 @@ class TrainingConfig(Settings):
         return self
 
 
-class Recipe(Config):
-    """All that `train` and `test` need to know."""
+class TrainingConfig(OptimisationConfig):
+    """The optimisation of an action detector."""
+
+    loss: LossConfig = LossConfig()
+    """What is minimised."""
+
+
+class RunConfig(Settings):
+    """What every training is told: its data, where it writes, what computes."""
 
     data: Text | None = None
     """Folder with a dataset.yaml, or such a file."""
@@ -170,11 +174,6 @@ class Recipe(Config):
     """Part of the data that is trained on."""
     test_split: str = "test"
     """Part of the data that is tested on."""
-    init: Text | None = None
-    """Checkpoint to start from, of any supported layout, or the name of published weights; its head is left out if
-    the actions differ."""
-    class_map: Literal["names"] | dict[Text, Text] | None = None
-    """Rows of that checkpoint's head to keep: {our action: its action}, by name or id; or all equal names."""
     out: Text = "run"
     """Folder for the state, the log and the checkpoints."""
     resume: bool = False
@@ -183,6 +182,18 @@ class Recipe(Config):
     """auto (a GPU if there is one), cpu, cuda, cuda:1, ..."""
     precision: Precision = "auto"
     """Arithmetic of the network in tests: auto is fp32 on a CPU, bf16 on a GPU that has it."""
+    training: OptimisationConfig = OptimisationConfig()
+    """The optimisation."""
+
+
+class Recipe(RunConfig, Config):
+    """All that `train` and `test` need to know."""
+
+    init: Text | None = None
+    """Checkpoint to start from, of any supported layout, or the name of published weights; its head is left out if
+    the actions differ."""
+    class_map: Literal["names"] | dict[Text, Text] | None = None
+    """Rows of that checkpoint's head to keep: {our action: its action}, by name or id; or all equal names."""
     protocol: Literal["activitynet", "pyslowfast", "mmaction2"] = "activitynet"
     """Whose way of counting the mean AP."""
     persons: PersonsConfig = PersonsConfig()

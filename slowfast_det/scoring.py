@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -14,9 +13,7 @@ from ava_tools.errors import InputError
 from ava_tools.media.frames import Image
 from slowfast_det.checkpoints.model import Model
 from slowfast_det.clips.tensors import box_tensor, clip_tensor
-from slowfast_det.recipe import Precision
-
-_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+from slowfast_det.precision import Precision, arithmetic
 
 
 class BrokenModelError(InputError):
@@ -32,7 +29,7 @@ def score_persons(
         model: network, pre-processing, labels.
         clips: B clips of T prepared pictures, all of one size.
         boxes: of each clip ``[K, 4]``, pixels of the clip; a clip without persons costs nothing.
-        precision: arithmetic of the network; see `resolve_precision`.
+        precision: arithmetic of the network.
 
     Returns:
         For each clip ``float64[K, N]``, 0 to 1.
@@ -62,16 +59,3 @@ def score_persons(
     for number, part in zip(peopled, np.split(probabilities, ends[:-1]), strict=True):
         scores[number] = part
     return scores
-
-
-def resolve_precision(precision: Precision, device: torch.device) -> Precision:
-    """``auto``: the exact fp32 on a CPU, bf16 on a GPU that has it."""
-    if precision != "auto":
-        return precision
-    return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
-
-
-def arithmetic(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
-    """The block in which a network computes with a precision."""
-    kind = _TYPES.get(resolve_precision(precision, device))
-    return nullcontext() if kind is None else torch.autocast(device.type, dtype=kind)

@@ -21,22 +21,16 @@ from ava_tools.tables import COORDINATES, KEY, read_person_boxes, read_truth
 from slowfast_det.checkpoints.model import Model, load_model
 from slowfast_det.distributed import World
 from slowfast_det.keyframe import EVERYTHING, Keyframe
+from slowfast_det.moments import Moment, annotated_moments
 from slowfast_det.persons.loading import load_person_detector
 from slowfast_det.persons.precomputed import PrecomputedBoxes
 from slowfast_det.persons.protocol import PersonDetector
 from slowfast_det.pipeline import ActionDetector
-from slowfast_det.recipe import Precision, Recipe
+from slowfast_det.precision import Precision
+from slowfast_det.recipe import Recipe
 from slowfast_det.result_files import CsvFile
 from slowfast_det.scoring import BrokenModelError
 from slowfast_det.span import Span
-
-
-@dataclass(frozen=True)
-class Moment:
-    """A key frame that is looked at: film, and seconds from its start."""
-
-    video: str
-    time: float
 
 
 @dataclass(frozen=True)
@@ -79,13 +73,10 @@ def prepare_examination(
     truth = data_set.in_time(truth, split)
     persons, frames, notes = _persons(recipe, data_set, split, truth, device)
     library = open_library(data_set.films, frames["video"], data_set.frame_rate)
-    kept = frames[frames["video"].isin(library.films)].drop_duplicates(KEY)
-    if kept.empty:
+    moments = annotated_moments(frames, library, data_set.time_origin)
+    if not moments:
         reasons = "; ".join((*library.report, *notes)) if len(truth) else "its annotation files are empty"
         raise InputError(f"the split {split_name!r} has nothing to be tested on: {reasons}")
-    kept = kept.assign(order=pd.factorize(kept["video"])[0]).sort_values(["order", "timestamp"], kind="stable")
-    times = (kept["timestamp"] - data_set.time_origin).round(6)
-    moments = tuple(Moment(video, float(time)) for video, time in zip(kept["video"], times, strict=True))
     return Examination(data_set, split, truth, moments, persons, library, (*library.report, *notes))
 
 

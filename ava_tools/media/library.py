@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +65,31 @@ def open_library(
     wanted = list(dict.fromkeys(names))
     found = {name: places[name] for name in wanted if name in places}
 
+    return _looked_into(found, tuple(name for name in wanted if name not in found), frame_rate, advance)
+
+
+def library_of(paths: Iterable[Path], frame_rate: float = 30.0) -> Library:
+    """Films by their paths; each is called as its file without suffix, or as its folder of frames.
+
+    Raises:
+        InputError: two of them would have one name.
+    """
+    found: dict[str, Path] = {}
+    for path in paths:
+        name = path.name if path.is_dir() else path.stem
+        if name in found:
+            raise InputError(
+                f"{path}: is called {name!r}, as {found[name]} is; films of one call need names of their own"
+            )
+        found[name] = path
+    return _looked_into(found, (), frame_rate)
+
+
+def _looked_into(
+    found: Mapping[str, Path], missing: tuple[str, ...], frame_rate: float, advance: Callable[[], None] = lambda: None
+) -> Library:
+    """Films that are there, looked into side by side."""
+
     def look(path: Path) -> FilmInfo | str:
         try:
             with open_film(path, frame_rate, warn=False, threads=1) as film:
@@ -78,7 +103,7 @@ def open_library(
         looked = dict(zip(found, pool.map(look, found.values()), strict=True))
     return Library(
         films={name: info for name, info in looked.items() if isinstance(info, FilmInfo)},
-        missing=tuple(name for name in wanted if name not in found),
+        missing=missing,
         broken={name: reason for name, reason in looked.items() if isinstance(reason, str)},
     )
 

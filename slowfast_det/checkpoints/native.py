@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from torch import Tensor
 from ava_tools.errors import InputError
 from ava_tools.labels import Action, Labels
 from slowfast_det.config import Config, parse_config
-from slowfast_det.weights.writing import save_weights
+from slowfast_det.weights.writing import library_version, save_weights
 
 _KEY = "slowfast_det"  # the metadata entry by which a file of ours is known; its value is the version
 
@@ -62,11 +61,3 @@ def _json(metadata: Mapping[str, str], key: str, name: str) -> Any:
         return json.loads(metadata[key])
     except (KeyError, ValueError, RecursionError):
         raise InputError(f"{name}: its metadata lack a readable {key!r}") from None
-
-
-def library_version() -> str:
-    """The version that is running."""
-    try:
-        return version("slowfast-det")
-    except PackageNotFoundError:  # run from a checkout that was never installed
-        return "0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -50,7 +51,14 @@ def _create_all(paths: Sequence[Path]) -> bool:
     return True
 
 
-def save_under(path: Path, overwrite: bool, sources: Sequence[Path], write: Callable[[Path], None]) -> Path:
+def save_under(
+    path: Path,
+    overwrite: bool,
+    sources: Sequence[Path],
+    write: Callable[[Path], None],
+    *,
+    keep_equal: bool = False,
+) -> Path:
     """Let a file be written, and give it its name when it is complete: ``path``, or the next free one.
 
     Args:
@@ -58,6 +66,7 @@ def save_under(path: Path, overwrite: bool, sources: Sequence[Path], write: Call
         overwrite: whether it may replace an existing file; never one of ``sources``, which are read.
         sources: files that are read.
         write: writes the file that it is given.
+        keep_equal: leave a file alone that stands under the wanted name and is what would be written.
 
     Returns:
         The name that the file got.
@@ -69,6 +78,8 @@ def save_under(path: Path, overwrite: bool, sources: Sequence[Path], write: Call
             write(temporary)
         except InputError as problem:
             raise InputError(str(problem).replace(str(temporary), str(path))) from None
+        if keep_equal and path.is_file() and filecmp.cmp(temporary, path, shallow=False):
+            return path
         for number in count(1):
             candidate = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
             if overwrite and _usable([candidate], sources):

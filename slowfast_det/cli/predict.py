@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from ava_tools.cli.run import MisuseError, console, tell
 from ava_tools.errors import InputError
+from slowfast_det.cli.person_options import PersonOptions, Precision, split_names
 
 if TYPE_CHECKING:
     from slowfast_det.checkpoints.model import Model
@@ -33,7 +34,8 @@ def predict(
     model: str | None = None,
     config: str | None = None,
     boxes: Path | None = None,
-    persons: str | None = None,
+    options: PersonOptions = PersonOptions(),
+    smooth: Annotated[bool, Parameter(negative="")] = False,
     every: Positive | None = None,
     start: NotNegative = 0.0,
     end: NotNegative | None = None,
@@ -46,7 +48,7 @@ def predict(
     top: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     actions: str | None = None,
     device: str = "auto",
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto",
+    precision: Precision = "auto",
 ) -> int:
     """Find the persons of films and what each of them does.
 
@@ -58,8 +60,8 @@ def predict(
             Without --model, an untrained network of this config is used.
         boxes: Person boxes: AVA's csv (video,timestamp,x1,y1,x2,y2[,label],score) or a proposals .pkl.
             All of them are scored.
-        persons: Person detector: a name of torchvision's, or a file with its weights or Detectron2's.
-            Default: fasterrcnn_resnet50_fpn_v2.
+        options: How persons are looked for, where no boxes are given.
+        smooth: Bridge short gaps of detected persons and damp flicker from key frame to key frame.
         every: Seconds between key frames, 1 if it is not given; boxes bring their own.
         start: First second that is looked at, from the start of the film.
         end: Last second that is looked at.
@@ -81,9 +83,10 @@ def predict(
         raise MisuseError(
             "--model is missing: a file, or a name of `slowfast-det models` (or --config for an untrained network)"
         )
-    if boxes is not None and persons is not None:
-        raise MisuseError("--boxes and --persons are both given; the persons come from one of them")
-    if actions is not None and not _split(actions):
+    if boxes is not None and (options.given or smooth):
+        other = (*options.given, "--smooth")[0]
+        raise MisuseError(f"--boxes and {other} are both given; the persons come from the file or from a detector")
+    if actions is not None and not split_names(actions):
         raise MisuseError("--actions names no action")
 
     from slowfast_det.checkpoints import zoo
@@ -105,11 +108,14 @@ def predict(
     if not films:
         return 1
     loaded = _load(model, config)
-    columns = loaded.labels.columns(_split(actions)) if actions is not None else None
-    detector = _detector(loaded, boxes, persons, device, precision)
+    columns = loaded.labels.columns(split_names(actions)) if actions is not None else None
+    detector = _detector(loaded, boxes, options, smooth, device, precision)
     out.mkdir(parents=True, exist_ok=True)
     job = _Job(
-        [*films, *(Path(name) for name in (boxes, model, config, persons) if name is not None)],
+        [
+            *films,
+            *(Path(name) for name in (boxes, model, config, options.persons, options.detectron2) if name is not None),
+        ],
         detector,
         span,
         Selection(min_score, top, columns),
@@ -197,18 +203,17 @@ def _load(model: str | None, config: str | None) -> Model:
 def _detector(
     model: Model,
     boxes: Path | None,
-    persons: str | None,
+    options: PersonOptions,
+    smooth: bool,
     device: str,
-    precision: Literal["auto", "fp32", "bf16", "fp16"],
+    precision: Precision,
 ) -> ActionDetector:
     from slowfast_det.persons.precomputed import PrecomputedBoxes
     from slowfast_det.pipeline import ActionDetector
+    from slowfast_det.smoothing import Smoothing
 
-    if boxes is not None:
-        return ActionDetector(model, PrecomputedBoxes(boxes), device, precision)
-    if persons is not None:
-        return ActionDetector(model, persons, device, precision)
-    return ActionDetector(model, device=device, precision=precision)
+    persons = PrecomputedBoxes(boxes) if boxes is not None else options.load(precision, device)
+    return ActionDetector(model, persons, device, precision, smoothing=Smoothing() if smooth else None)
 
 
 def _formats(save: str) -> tuple[str, ...]:
@@ -217,15 +222,3 @@ def _formats(save: str) -> tuple[str, ...]:
     if unknown or not chosen:
         raise MisuseError(f"--save is {save!r}; any of {','.join(_FORMATS)} is expected")
     return chosen
-
-
-def _split(actions: str) -> list[str]:
-    """Split at commas, but not at those within the brackets of AVA's names."""
-    parts, depth = [""], 0
-    for character in actions:
-        depth += (character == "(") - (character == ")")
-        if character == "," and depth <= 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return [part.strip() for part in parts if part.strip()]

@@ -25,7 +25,7 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def moment_progress(total: int, shown: bool) -> Iterator[Callable[[Keyframe], None]]:
+def moment_progress(total: int, shown: bool) -> Iterator[Callable[[object], None]]:
     """A bar over the key frames of a test, on a terminal; gives the function that advances it."""
     bar = Progress(
         TextColumn("key frames"),
@@ -39,7 +39,7 @@ def moment_progress(total: int, shown: bool) -> Iterator[Callable[[Keyframe], No
     )
     with bar:
         task = bar.add_task("", total=total)
-        yield lambda keyframe: bar.advance(task)
+        yield lambda _: bar.advance(task)
 
 
 class KeyframeProgress:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from ava_tools.cli.run import console
+from slowfast_det.cli.claims import claimed_folder
 from slowfast_det.cli.train import of_folder
 
 if TYPE_CHECKING:
@@ -35,7 +33,7 @@ def test(config: str, *overrides: str, model: str, overwrite: Annotated[bool, Pa
     from slowfast_det.distributed import joined
     from slowfast_det.recipe import read_recipe
     from slowfast_det.testing import load_tested_model, prepare_examination, run_test
-    from slowfast_det.training.actions import required_data
+    from slowfast_det.training.run import required_data
 
     name, settings = of_folder(config, list(overrides))
     recipe = read_recipe(name, settings)
@@ -45,7 +43,7 @@ def test(config: str, *overrides: str, model: str, overwrite: Annotated[bool, Pa
         examination = prepare_examination(recipe, data_set, recipe.test_split, world.device)
         part = len(world.share(len(examination.moments)))
         with (
-            _claimed(Path(recipe.out) / "test", overwrite, world.is_first) as folder,
+            claimed_folder(Path(recipe.out) / "test", overwrite, world.is_first) as folder,
             moment_progress(part, shown=world.is_first) as advance,
         ):
             tested = run_test(examination, loaded, world, recipe, recipe.precision, advance)
@@ -55,34 +53,6 @@ def test(config: str, *overrides: str, model: str, overwrite: Annotated[bool, Pa
     for problem in tested.problems:
         console.print(f"error: {problem}")
     return 1 if tested.problems else 0
-
-
-@contextmanager
-def _claimed(folder: Path, overwrite: bool, is_first: bool) -> Iterator[Path | None]:
-    """A folder for the results, made before the work begins; it goes again if the work fails."""
-    claimed = _claim_folder(folder, overwrite) if is_first else None
-    try:
-        yield claimed
-    except BaseException:
-        if claimed is not None:
-            with suppress(OSError):  # it holds earlier results
-                claimed.rmdir()
-        raise
-
-
-def _claim_folder(folder: Path, overwrite: bool) -> Path:
-    """The folder, or with a number behind it the first that does not exist yet."""
-    if overwrite:
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-    for number in count(1):
-        candidate = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
-        try:
-            candidate.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return candidate
-    raise AssertionError("count() does not end")
 
 
 def _write(folder: Path, examination: Examination, tested: Tested, model: Model, recipe: Recipe) -> None:

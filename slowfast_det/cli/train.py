@@ -25,7 +25,8 @@ def train(config: str, *overrides: str) -> None:
     """
     from slowfast_det.distributed import joined
     from slowfast_det.recipe import read_recipe
-    from slowfast_det.training.actions import prepare_training, run_training
+    from slowfast_det.training.actions import prepare_training
+    from slowfast_det.training.run import run_training
 
     name, settings = of_folder(config, list(overrides))
     recipe = read_recipe(name, settings)
@@ -41,7 +42,7 @@ def train(config: str, *overrides: str) -> None:
                 f"training on {len(frames):,} key frames with {len(frames.boxes):,} persons of "
                 f"{len(frames.films):,} films, {len(preparation.task.model.labels)} actions"
             )
-        outcome = run_training(recipe, preparation, world)
+        outcome = run_training(recipe, preparation.task, world)
         if world.is_first:
             for file in sorted(Path(recipe.out).glob("*.safetensors")):
                 print(file)
@@ -49,11 +50,11 @@ def train(config: str, *overrides: str) -> None:
                 console.print(f"note: {outcome.unreadable:,} samples could not be read; others took their places")
 
 
-def of_folder(config: str, overrides: list[str]) -> tuple[str, list[str]]:
+def of_folder(config: str, overrides: list[str], default: str = DEFAULT) -> tuple[str, list[str]]:
     """A data set's folder stands for the default recipe with this data."""
     if Path(config).is_dir():
-        console.print(f"{config}: a data set's folder; the recipe is {DEFAULT}")
-        return DEFAULT, [f"data={config}", *overrides]
+        console.print(f"{config}: a data set's folder; the recipe is {default}")
+        return default, [f"data={config}", *overrides]
     return config, overrides
 
 

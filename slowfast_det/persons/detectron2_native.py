@@ -16,8 +16,10 @@ from ava_tools.errors import InputError
 from ava_tools.media.frames import Image
 from slowfast_det.persons.detectron2_settings import Detectron2Settings
 from slowfast_det.persons.detectron2_weights import beside_network, listed, tensors_of
-from slowfast_det.persons.options import DetectorOptions
+from slowfast_det.persons.frames import as_colour
+from slowfast_det.persons.options import PERSON, DetectorOptions, Kept
 from slowfast_det.persons.protocol import PersonBoxes
+from slowfast_det.precision import arithmetic
 from slowfast_det.weights.files import open_weights
 
 PREFIX = "detectron2:"
@@ -31,20 +33,27 @@ _FORMS = f"{PREFIX}CONFIG or {PREFIX}CONFIG@WEIGHTS is expected, CONFIG a yaml f
 class NativeDetector:
     """Detectron2's own predictor, reduced to persons."""
 
-    def __init__(self, predictor: Any, person: int, options: DetectorOptions) -> None:
-        """``predictor``: a ``detectron2.engine.DefaultPredictor``; ``person``: the index of that class."""
+    def __init__(self, predictor: Any, kept: Kept, options: DetectorOptions) -> None:
+        """``predictor``: a ``detectron2.engine.DefaultPredictor``; ``kept``: which of its classes are persons."""
         self._predictor = predictor
-        self._person = person
+        self._kept = kept
         self._options = options
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What it finds."""
+        return self._kept.names
 
     def __call__(self, frames: Sequence[Image]) -> list[PersonBoxes]:
         """Find the persons of each RGB ``uint8[H, W, 3]`` frame, one after another as the predictor does it."""
-        return [self._persons(self._predictor(frame[:, :, ::-1])["instances"]) for frame in frames]
+        with arithmetic(self._options.precision, self._predictor.model.device):
+            return [self._persons(self._predictor(as_colour(frame)[:, :, ::-1])["instances"]) for frame in frames]
 
     def _persons(self, found: Any) -> PersonBoxes:
-        # One-stage detectors have a least score of their own, so it is asked for here too.
-        persons = (found.pred_classes == self._person) & (found.scores > self._options.min_score)
-        return self._options.persons(found.pred_boxes.tensor[persons], found.scores[persons])
+        chosen, classes = self._kept.of(found.pred_classes)
+        boxes, scores = found.pred_boxes.tensor[chosen], found.scores[chosen]
+        above = scores > self._options.min_score  # one-stage detectors have a least score of their own
+        return self._options.persons(boxes[above], scores[above], classes[above])
 
     def to(self, device: torch.device) -> Self:
         """The detector on another device."""
@@ -70,11 +79,23 @@ def native_detector(name: str, options: DetectorOptions, settings: Detectron2Set
         raise InputError(f"{name}: {_FORMS}")
     model_zoo, engine = _import("model_zoo", name), _import("engine", name)
     cfg = _configuration(model_zoo, text, not weights, name)
+    kept = _kept(cfg, options, settings, name)
     weights = weights or cfg.MODEL.WEIGHTS
     _apply(cfg, options)
     predictor = engine.DefaultPredictor(cfg)
     _load(predictor.model, weights, name)
-    return NativeDetector(predictor, settings.person if settings else 0, options)
+    return NativeDetector(predictor, kept, options)
+
+
+def _kept(cfg: Any, options: DetectorOptions, settings: Detectron2Settings | None, name: str) -> Kept:
+    """Persons, or the actors that are asked for, by the names that Detectron2 has for the data it was trained on."""
+    if options.actors is None:
+        return Kept((PERSON,), [settings.person if settings else 0])
+    catalogue = import_module("detectron2.data").MetadataCatalog
+    known = [catalogue.get(data).get("thing_classes") for data in cfg.DATASETS.TRAIN]
+    if not known or not known[0]:
+        raise InputError(f"{name}: does not name its classes; a number is expected: Detectron2Settings(person=...)")
+    return options.kept(known[0], name)
 
 
 def _import(part: str, name: str) -> Any:

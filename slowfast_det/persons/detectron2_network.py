@@ -26,6 +26,7 @@ class FrozenNorm(nn.Module):
     bias: Tensor
     running_mean: Tensor
     running_var: Tensor
+    eps = 1e-5
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -34,7 +35,7 @@ class FrozenNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``Tensor[B, C, H, W]`` -> the same."""
-        return functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=1e-5)
+        return functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 
 
 class Detectron2Network(nn.Module):

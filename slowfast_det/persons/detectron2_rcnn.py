@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Self
 
@@ -12,12 +13,14 @@ from torchvision.ops import batched_nms, clip_boxes_to_image
 
 from ava_tools.errors import InputError
 from ava_tools.media.frames import Image
+from slowfast_det.models.optimize import for_inference
 from slowfast_det.persons.detectron2_frames import batch_of, resized_size
 from slowfast_det.persons.detectron2_network import Detectron2Network
 from slowfast_det.persons.detectron2_proposals import cell_anchors, propose
 from slowfast_det.persons.detectron2_settings import Convention, Detectron2Settings, convention_of
 from slowfast_det.persons.detectron2_weights import Detectron2Weights
-from slowfast_det.persons.options import DetectorOptions
+from slowfast_det.persons.frames import look_by_size
+from slowfast_det.persons.options import COCO_CLASSES, PERSON, DetectorOptions, Kept
 from slowfast_det.persons.protocol import PersonBoxes
 
 _DETECTIONS = 100  # of a frame, over all classes
@@ -25,42 +28,57 @@ _CODER = BoxCoder(weights=(10.0, 10.0, 5.0, 5.0))
 
 
 class Detectron2Detector:
-    """A Faster R-CNN of Detectron2 that finds what Detectron2 finds with the same weights."""
+    """A Faster R-CNN of Detectron2 that finds what Detectron2 finds with the same weights.
 
-    def __init__(self, network: Detectron2Network, convention: Convention, options: DetectorOptions) -> None:
-        self.network = network.eval().requires_grad_(False)
+    In fp32 its network computes step by step as Detectron2's does, else it is made faster first.
+    """
+
+    def __init__(
+        self, network: Detectron2Network, convention: Convention, options: DetectorOptions, name: str = "the network"
+    ) -> None:
+        """``name`` is what to call it in errors."""
         self.convention = convention
         self._options = options
+        self._kept = _kept(network, convention, options, name)
+        self._use(network.eval().requires_grad_(False))
+
+    def _use(self, network: Detectron2Network) -> None:
+        self.network = network
         self._device = next(network.parameters()).device
+        self._fast = for_inference(network, Detectron2Network.children, self._options.precision, self._device)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What it finds."""
+        return self._kept.names
 
     def __call__(self, frames: Sequence[Image]) -> list[PersonBoxes]:
-        """Find the persons of each RGB ``uint8[H, W, 3]`` frame; those of one size go through together.
+        """Find the persons of each RGB ``uint8[H, W, 3]`` frame; none depends on the others.
 
         The detector's own cut (its 100 best boxes over all classes) comes before persons are kept.
         """
-        shapes: dict[tuple[int, ...], list[int]] = {}
-        for index, frame in enumerate(frames):
-            shapes.setdefault(frame.shape, []).append(index)
-        answers = {
-            index: answer
-            for indices in shapes.values()
-            for index, answer in zip(indices, self._same_size([frames[index] for index in indices]), strict=True)
-        }
-        return [answers[index] for index in range(len(frames))]
+        return look_by_size(frames, self._look, self._resized, self._device)
 
     def to(self, device: torch.device) -> Self:
         """The detector on another device."""
-        return type(self)(self.network.to(device), self.convention, self._options)
+        moved = copy.copy(self)
+        moved._use(self.network.to(device))
+        return moved
+
+    def _resized(self, height: int, width: int) -> tuple[int, int]:
+        asked, own = self._options, self.convention.settings
+        return resized_size(height, width, asked.min_size or own.min_size, asked.max_size or own.max_size)
 
     @torch.inference_mode()
-    def _same_size(self, frames: Sequence[Image]) -> list[PersonBoxes]:
+    def _look(self, frames: Sequence[Image]) -> list[PersonBoxes]:
+        """The persons of frames of one size."""
+        network, asked = self._fast, self._options
         height, width = frames[0].shape[:2]
-        asked, own = self._options, self.convention.settings
-        size = resized_size(height, width, asked.min_size or own.min_size, asked.max_size or own.max_size)
-        overlap = own.max_overlap if asked.max_overlap is None else asked.max_overlap
-        features = self.network.features(batch_of(frames, size, self.convention, self._device))
-        regions = [boxes for boxes, _ in propose(*self.network.proposals(features), size)]
-        logits, deltas = self.network.scores(features, regions)
+        size = self._resized(height, width)
+        overlap = self.convention.settings.max_overlap if asked.max_overlap is None else asked.max_overlap
+        features = network.features(batch_of(frames, size, self.convention, self._device))
+        regions = [boxes for boxes, _ in propose(*network.proposals(features), size)]
+        logits, deltas = network.scores(features, regions)
         counts = [len(boxes) for boxes in regions]
         return [
             self._persons(*detections(*frame, size, asked.min_score, overlap), size, (height, width))
@@ -71,10 +89,22 @@ class Detectron2Detector:
         self, boxes: Tensor, scores: Tensor, classes: Tensor, size: tuple[int, int], frame_size: tuple[int, int]
     ) -> PersonBoxes:
         """Persons among the detections of one frame, in pixels of the frame as it came."""
-        persons = classes == self.convention.settings.person
+        persons, classes = self._kept.of(classes)
         boxes, scores = to_frame(boxes[persons], size, frame_size), scores[persons]
-        kept = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
-        return self._options.persons(boxes[kept], scores[kept])
+        some = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
+        return self._options.persons(boxes[some], scores[some], classes[some])
+
+
+def _kept(network: Detectron2Network, convention: Convention, options: DetectorOptions, name: str) -> Kept:
+    """Persons, or the actors that are asked for: weights do not name their classes, but COCO's are known."""
+    if options.actors is None:
+        return Kept((PERSON,), [convention.settings.person])
+    count = network.cls_score.out_features - 1
+    if count != len(COCO_CLASSES):
+        raise InputError(
+            f"{name}: does not name its {count} classes; a number is expected: Detectron2Settings(person=...)"
+        )
+    return options.kept(COCO_CLASSES, name)
 
 
 def detections(
@@ -133,4 +163,4 @@ def detectron2_detector(
         network = Detectron2Network(weights.architecture, convention.stride_in_1x1)
     state = weights.state_of({name: tensor.shape for name, tensor in network.state_dict().items()})
     network.load_state_dict(state, assign=True)
-    return Detectron2Detector(network, convention, options)
+    return Detectron2Detector(network, convention, options, weights.source)

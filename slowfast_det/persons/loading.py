@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ava_tools.errors import InputError
@@ -12,7 +13,9 @@ from slowfast_det.persons.detectron2_settings import Detectron2Settings
 from slowfast_det.persons.detectron2_weights import read_detectron2
 from slowfast_det.persons.options import DetectorOptions
 from slowfast_det.persons.protocol import MovablePersonDetector
-from slowfast_det.persons.torchvision_rcnn import DETECTORS, published_detector, torchvision_detector
+from slowfast_det.persons.torchvision_networks import DETECTORS
+from slowfast_det.persons.torchvision_rcnn import published_detector, torchvision_detector
+from slowfast_det.precision import Precision
 from slowfast_det.weights.files import open_weights
 
 
@@ -25,6 +28,8 @@ def load_person_detector(
     max_overlap: float | None = None,
     max_persons: int | None = None,
     min_side: float = 0.0,
+    actors: Sequence[str] | None = None,
+    precision: Precision = "fp32",
     detectron2: Detectron2Settings | str | Path | None = None,
 ) -> MovablePersonDetector:
     """Load a person detector.
@@ -42,6 +47,9 @@ def load_person_detector(
         max_persons: how many persons of a frame are kept, the best ones; None: all. The detector's own cut over all
             classes comes before.
         min_side: persons whose box is narrower or lower are dropped; pixels of the frame.
+        actors: names of the classes that are kept, such as COCO's bird and car, or those that the detector was trained
+            on; None: persons, or every class where none is called person.
+        precision: arithmetic of the network; ``auto`` is fp32 on a CPU, bf16 on a GPU that has it.
         detectron2: what Detectron2's weights do not say: settings, or the ``config.yaml`` of their training; None: as
             in its model zoo. For those files only.
 
@@ -49,7 +57,16 @@ def load_person_detector(
         InputError: no such name or file, a foreign file, or weights that cannot be fetched; the sentence
             says what to put where.
     """
-    options = DetectorOptions(min_score, min_size, max_size, max_overlap, max_persons, min_side)
+    options = DetectorOptions(
+        min_score=min_score,
+        min_size=min_size,
+        max_size=max_size,
+        max_overlap=max_overlap,
+        max_persons=max_persons,
+        min_side=min_side,
+        actors=None if actors is None else tuple(actors),
+        precision=precision,
+    )
     name = str(weights)
     settings = read_settings(detectron2) if isinstance(detectron2, str | Path) else detectron2
     if name.startswith(PREFIX):
@@ -62,11 +79,11 @@ def load_person_detector(
             f"{weights}: no such person detector; a file or one of {', '.join(DETECTORS)} is expected, "
             f"or {PREFIX}CONFIG for Detectron2 itself"
         )
-    content = open_weights(weights).content
-    if (theirs := read_detectron2(content, name)) is not None:
+    file = open_weights(weights)
+    if (theirs := read_detectron2(file.content, name)) is not None:
         return detectron2_detector(theirs, options, settings or Detectron2Settings())
     _refuse(settings, name)
-    return torchvision_detector(content, name, options)
+    return torchvision_detector(file, options)
 
 
 def _refuse(settings: Detectron2Settings | None, name: str) -> None:

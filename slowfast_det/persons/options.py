@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
+from torchvision.models.detection import FasterRCNN_ResNet50_FPN_V2_Weights
 
 from ava_tools.errors import InputError
 from slowfast_det.persons.protocol import PersonBoxes
+from slowfast_det.precision import Precision
+
+PERSON = "person"
+COCO_LABELS: tuple[str, ...] = tuple(FasterRCNN_ResNet50_FPN_V2_Weights.COCO_V1.meta["categories"][1:])
+"""COCO's 80 classes at their published numbers, from 1, with ``N/A`` where there is a gap; torchvision counts so."""
+COCO_CLASSES = tuple(name for name in COCO_LABELS if name != "N/A")
+"""The same without gaps, from 0; Detectron2 counts so."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +32,8 @@ class DetectorOptions:
         max_persons: how many persons of a frame are kept, the best ones. The detector's own cut over all classes
             comes before.
         min_side: persons whose box is narrower or lower are dropped; pixels of the frame.
+        actors: names of the classes that are kept; None: persons, or every class where none is called so.
+        precision: arithmetic of the network; boxes are computed in fp32 in any case.
     """
 
     min_score: float = 0.8
@@ -30,28 +42,66 @@ class DetectorOptions:
     max_overlap: float | None = None
     max_persons: int | None = None
     min_side: float = 0.0
+    actors: tuple[str, ...] | None = None
+    precision: Precision = "fp32"
 
     def __post_init__(self) -> None:
         for name in ("min_size", "max_size", "max_persons"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name} is {value}; at least 1 is expected")
+        if not 0 <= self.min_score <= 1:
+            raise InputError(f"min_score is {self.min_score:g}; a score from 0 to 1 is expected")
         if self.max_overlap is not None and not 0 <= self.max_overlap <= 1:
             raise InputError(f"max_overlap is {self.max_overlap:g}; an IoU from 0 to 1 is expected")
         if not self.min_side >= 0:
             raise InputError(f"min_side is {self.min_side:g}; at least 0 pixels are expected")
 
-    def persons(self, boxes: Tensor, scores: Tensor) -> PersonBoxes:
+    def kept(self, classes: Sequence[str], source: str) -> Kept:
+        """Which of a detector's classes are wanted.
+
+        Raises:
+            InputError: an actor is none of them; ``source`` is what the sentence calls the detector.
+        """
+        names = self.actors or ((PERSON,) if PERSON in classes else tuple(name for name in classes if name != "N/A"))
+        places = {name.lower(): place for place, name in enumerate(classes) if name != "N/A"}
+        unknown = [name for name in names if name.lower() not in places]
+        if unknown:
+            raise InputError(f"{source}: finds no {unknown[0]!r}; it finds {', '.join(places)}")
+        return Kept(tuple(classes[places[name.lower()]] for name in names), [places[name.lower()] for name in names])
+
+    def persons(self, boxes: Tensor, scores: Tensor, classes: Tensor) -> PersonBoxes:
         """What is kept of a frame's persons.
 
         Args:
             boxes: ``Tensor[K, 4]``, pixels of the frame.
             scores: ``Tensor[K]``, falling.
+            classes: ``Tensor[K]``.
         """
         if self.min_side > 0:
             large = ((boxes[:, 2:] - boxes[:, :2]) >= self.min_side).all(dim=1)
-            boxes, scores = boxes[large], scores[large]
+            boxes, scores, classes = boxes[large], scores[large], classes[large]
         return PersonBoxes(
             boxes=boxes[: self.max_persons].double().cpu().numpy(),
             scores=scores[: self.max_persons].double().cpu().numpy(),
+            classes=classes[: self.max_persons].long().cpu().numpy(),
         )
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The classes of a detector that are kept.
+
+    Attributes:
+        names: what they are called.
+        places: where they stand among all of the detector's.
+    """
+
+    names: tuple[str, ...]
+    places: Sequence[int]
+
+    def of(self, classes: Tensor) -> tuple[Tensor, Tensor]:
+        """``bool[D]`` which detections ``Tensor[D]`` of all classes are kept, and what those are among the names."""
+        hits = classes[:, None] == torch.tensor(self.places, device=classes.device)  # [D, names]
+        chosen = hits.any(dim=1)
+        return chosen, hits[chosen].long().argmax(dim=1)

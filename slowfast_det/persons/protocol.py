@@ -21,10 +21,12 @@ class PersonBoxes:
     Attributes:
         boxes: ``float64[K, 4]`` xyxy, pixels of the frame.
         scores: ``float64[K]``, falling.
+        classes: ``int64[K]``, which of the detector's `classes` each one is; None: all are the first.
     """
 
     boxes: Boxes
     scores: NDArray[np.float64]
+    classes: NDArray[np.int64] | None = None
 
 
 class PersonDetector(Protocol):
@@ -37,6 +39,11 @@ class PersonDetector(Protocol):
 
 class MovablePersonDetector(PersonDetector, Protocol):
     """A person detector whose network can be put on another device."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What it finds: persons, or other actors."""
+        ...
 
     def to(self, device: torch.device) -> Self:
         """The detector on another device."""

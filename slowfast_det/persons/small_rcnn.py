@@ -67,8 +67,8 @@ def small_faster_rcnn(
     sides: Sequence[int] = (20, 32, 48, 72),
     min_size: int = 128,
     max_size: int = 512,
-    min_score: float = 0.05,
-    max_overlap: float = 0.6,
+    box_score_thresh: float = 0.05,
+    box_nms_thresh: float = 0.6,
 ) -> FasterRCNN:
     """An untrained detector of about 0.65 million parameters.
 
@@ -78,8 +78,8 @@ def small_faster_rcnn(
         sides: of the anchors, the root of their area in pixels of the resized frame.
         min_size: shorter side of the resized frame.
         max_size: its longer side at most, which wins.
-        min_score: least score of a detection.
-        max_overlap: least IoU at which the weaker of two detections is dropped. Two who embrace overlap by half.
+        box_score_thresh: least score of a detection; called as in torchvision, as the next one.
+        box_nms_thresh: least IoU at which the weaker of two detections is dropped. Two who embrace overlap by half.
     """
     backbone = SmallBackbone(width)
     anchors = AnchorGenerator(sizes=(tuple(sides),), aspect_ratios=(_SHAPES,))
@@ -101,8 +101,8 @@ def small_faster_rcnn(
         rpn_nms_thresh=0.75,
         rpn_batch_size_per_image=64,
         box_batch_size_per_image=48,
-        box_score_thresh=min_score,
-        box_nms_thresh=max_overlap,
+        box_score_thresh=box_score_thresh,
+        box_nms_thresh=box_nms_thresh,
         box_detections_per_img=20,
     )
 

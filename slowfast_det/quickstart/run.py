@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,36 +15,26 @@ import torch
 from ava_tools.atomic import replacing
 from ava_tools.errors import InputError
 from ava_tools.html_report import save_html
+from ava_tools.person_files import save_person_boxes
 from slowfast_det.checkpoints.model import Model, load_model
 from slowfast_det.distributed import World
+from slowfast_det.person_recipe import read_person_recipe
 from slowfast_det.persons.loading import load_person_detector
 from slowfast_det.persons.protocol import PersonDetector
-from slowfast_det.persons.small_rcnn import small_faster_rcnn
 from slowfast_det.pipeline import ActionDetector
-from slowfast_det.propose import find_persons, save_person_boxes
+from slowfast_det.propose import boxes_table, find_persons
 from slowfast_det.quickstart.examination import Findings, examine
 from slowfast_det.quickstart.films import write_data_set, write_unseen_film
-from slowfast_det.recipe import Recipe, ScheduleConfig, TrainingConfig, read_recipe
+from slowfast_det.recipe import Recipe, read_recipe
 from slowfast_det.span import Span
 from slowfast_det.testing import prepare_examination, save_detections
-from slowfast_det.training.actions import prepare_training, required_data, run_training
-from slowfast_det.training.key_frames import read_key_frames
+from slowfast_det.training.actions import prepare_training
 from slowfast_det.training.loop import LAST
-from slowfast_det.training.persons import train_persons
+from slowfast_det.training.persons import prepare_person_training
+from slowfast_det.training.run import required_data, run_training
 
-RECIPE = "tiny"
+RECIPE, PERSON_RECIPE = "tiny", "small"
 _MARK = ".quickstart"  # an empty file that tells our folders
-_PERSONS = TrainingConfig(
-    epochs=16,
-    batch=8,
-    optimiser="adamw",
-    weight_decay=0.01,
-    clip_gradient=5.0,
-    schedule=ScheduleConfig(kind="cosine", lr=0.003, lr_batch=None, warmup_epochs=1.6, warmup_start=0.02),
-    memory=1.0,
-    evaluate_every=0,
-)
-_COLOUR = 0.2
 _MIN_SCORE = 0.5  # of a detected person, and of an action that is shown in the film
 _EVERY = 0.4  # seconds between the key frames of the film
 
@@ -71,6 +61,7 @@ def run_quickstart(
     *,
     films: tuple[int, int] = (90, 44),
     settings: tuple[str, ...] = (),
+    person_settings: tuple[str, ...] = (),
 ) -> Findings:
     """Generate films, train on them, test on held-out ones, predict one that nobody has seen.
 
@@ -79,7 +70,8 @@ def run_quickstart(
         seed: decides films and weights.
         tell: is told what is being done.
         films: how many are generated to train on and to test on.
-        settings: ``key=value`` texts over the recipe.
+        settings: ``key=value`` texts over the recipe of the action network.
+        person_settings: over that of the person detector.
 
     Returns:
         What was found; ``report.json`` holds the same.
@@ -95,7 +87,7 @@ def run_quickstart(
         write_data_set(data, seed, *films)
     recipe = read_recipe(RECIPE, (*_settings(data, out / "actions", seed), *settings))
     with clock.part("training the person detector"):
-        persons = _train_persons(recipe, world, out)
+        persons = _train_persons(data, seed, person_settings, world, out)
     with clock.part("training the action network"):
         model = _train_actions(recipe, world, out)
     with clock.part("testing on held-out films"):
@@ -133,20 +125,18 @@ def _has_bf16() -> bool:
     return any(torch.cpu.get_capabilities().get(feature, False) for feature in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
-def _train_persons(recipe: Recipe, world: World, out: Path) -> PersonDetector:
+def _train_persons(data: Path, seed: int, settings: Sequence[str], world: World, out: Path) -> PersonDetector:
     folder = out / "persons"
-    data_set = required_data(recipe)
-    key_frames = read_key_frames(data_set, recipe.train_split, data_set.read_labels(), recipe.persons)
-    torch.manual_seed(recipe.training.seed)
-    settings = _PERSONS.model_copy(update={"seed": recipe.training.seed})
-    train_persons(small_faster_rcnn(), key_frames, settings, world, folder, colour=_COLOUR)
+    own = (f"data={json.dumps(str(data))}", f"out={json.dumps(str(folder))}", f"training.seed={seed}")
+    recipe = read_person_recipe(PERSON_RECIPE, (*own, *settings))
+    run_training(recipe, prepare_person_training(recipe).task, world)
     shutil.copyfile(folder / LAST, out / "persons.safetensors")
     return load_person_detector(out / "persons.safetensors", min_score=_MIN_SCORE)
 
 
 def _train_actions(recipe: Recipe, world: World, out: Path) -> Model:
     folder = Path(recipe.out)
-    run_training(recipe, prepare_training(recipe), world)
+    run_training(recipe, prepare_training(recipe).task, world)
     shutil.copyfile(folder / LAST, out / "model.safetensors")
     return load_model(out / "model.safetensors")
 
@@ -155,7 +145,9 @@ def _test(recipe: Recipe, model: Model, persons: PersonDetector, out: Path) -> F
     """Detect the persons of the held-out films once, then score them in every way that tells something."""
     data_set = required_data(recipe)
     annotated = prepare_examination(recipe, data_set, recipe.test_split)
-    found = find_persons(persons, annotated.moments, annotated.library, time_origin=data_set.time_origin)
+    proposals = find_persons(persons, annotated.moments, annotated.library, World(torch.device("cpu")))
+    assert proposals is not None
+    found = boxes_table(proposals.sightings, data_set.time_origin)
     save_person_boxes(found, out / "persons.csv")
     findings, keyframes, report = examine(recipe, annotated, found, model)
     shutil.copyfile(out / "data" / "test.csv", out / "truth.csv")

@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from ava_tools.atomic import replacing
 from ava_tools.errors import InputError
 from ava_tools.labels import Labels
-from ava_tools.manifest import DataSet, read_data_set
+from ava_tools.manifest import DataSet
 from slowfast_det.checkpoints.model import Model, untrained_model
 from slowfast_det.checkpoints.transfer import Transfer, transfer
 from slowfast_det.distributed import World
 from slowfast_det.recipe import Recipe
 from slowfast_det.testing import prepare_examination, run_test
 from slowfast_det.training.key_frames import read_key_frames
-from slowfast_det.training.loop import STATE, Outcome, train
+from slowfast_det.training.run import required_data
 from slowfast_det.training.samples import ActionSamples
 from slowfast_det.training.tasks.actions import ActionTask, Evaluation
 
 log = logging.getLogger(__name__)
-
-RECIPE = "recipe.yaml"
 
 
 @dataclass(frozen=True)
@@ -91,66 +83,6 @@ def _refuse_broken_arithmetic(recipe: Recipe, device: torch.device) -> None:
             f"training.precision is {recipe.training.precision}, in which on a CPU gradients of a slow pathway with 2 "
             "frames are wrong; fp32 is expected, or more frames"
         )
-
-
-def run_training(recipe: Recipe, preparation: Preparation, world: World) -> Outcome:
-    """Train in the folder ``recipe.out``, which then holds the recipe, the state, the log and the checkpoints.
-
-    Raises:
-        InputError: the folder holds another training, or the training cannot go on; see `train`.
-    """
-    folder = Path(recipe.out)
-    with owned(folder) if world.is_first else nullcontext():
-        begun: bool = world.gather((folder / STATE).exists())[0]  # all must agree; machines may not share the folder
-        if begun and not recipe.resume:
-            raise InputError(
-                f"{folder}: holds a training already; resume=true goes on with it, out=... names another folder"
-            )
-        if recipe.resume and not begun and world.is_first:
-            log.warning("%s does not exist: the training begins anew", folder / STATE)
-
-        def begin() -> None:
-            if world.is_first:
-                write_recipe(folder / RECIPE, recipe)
-
-        return train(preparation.task, recipe.training, world, folder, begun, begin)
-
-
-@contextmanager
-def owned(folder: Path) -> Iterator[None]:
-    """Keep other processes from training in the same folder; the lock ends with the process, however that ends.
-
-    Raises:
-        InputError: one is at it, or the folder cannot be written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise InputError(f"{folder}: another process is training there; out=... names another folder") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def write_recipe(path: Path, recipe: Recipe) -> None:
-    """Write down how a model was trained; the file is a recipe itself."""
-    with replacing(path) as temporary:
-        content = recipe.model_dump(mode="json", exclude={"resume"})
-        temporary.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-
-
-def required_data(recipe: Recipe) -> DataSet:
-    """The data set of a recipe.
-
-    Raises:
-        InputError: it names none, or one that is wrong.
-    """
-    if recipe.data is None:
-        raise InputError("the recipe names no data; data=FOLDER is expected, a folder with a dataset.yaml")
-    return read_data_set(recipe.data)
 
 
 def mirrored_actions(labels: Labels, pairs: tuple[tuple[str, str], ...]) -> NDArray[np.int64]:

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from slowfast_det.clips.augment import Recolouring
 from slowfast_det.clips.tensors import box_tensor
 from slowfast_det.distributed import World
-from slowfast_det.recipe import TrainingConfig
+from slowfast_det.recipe import OptimisationConfig
 from slowfast_det.training.samples import Draw, Sample
 
 S = TypeVar("S")
@@ -189,7 +189,7 @@ def load_batches(
     plan: Plan,
     world: World,
     first_step: int,
-    settings: TrainingConfig,
+    settings: OptimisationConfig,
 ) -> Iterator[B]:
     """Batches of this process from a step on; ``settings.accumulate`` of them make its share of a step.
 

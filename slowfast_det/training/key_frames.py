@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 from ava_tools.boxes import Boxes
 from ava_tools.errors import InputError
 from ava_tools.labels import Labels
-from ava_tools.manifest import DataSet
+from ava_tools.manifest import DataSet, Split
 from ava_tools.media.library import Library, open_library
 from ava_tools.media.probe import FilmInfo, entry_spacing
 from ava_tools.tables import COORDINATES, KEY, KeyframeBoxes, format_timestamp, merge_boxes
+from slowfast_det.actors import read_actors
 from slowfast_det.recipe import PersonsConfig
 
 log = logging.getLogger(__name__)
@@ -98,26 +100,61 @@ def read_key_frames(data_set: DataSet, split_name: str, labels: Labels, persons:
         notes.append(f"{merged.weak:,} predicted boxes are below persons.min_score {persons.min_score:g} and left out")
     if len(kept) < len(merged.boxes):
         notes.append(f"{len(merged.boxes) - len(kept):,} of {len(merged.boxes):,} persons are at timestamps left out")
-    kept = kept[kept["video"].isin(library.films)]
     notes += wide_films(library)
-    kept = _within_films(kept, library, data_set.time_origin, notes)
+    kept = _within_films(kept[kept["video"].isin(library.films)], library, data_set.time_origin, notes)
     if kept.empty:
-        reasons = "; ".join(notes) or "the annotation files are empty"
-        raise InputError(f"{', '.join(map(str, split.truth))}: no person is left to train on: {reasons}")
-    frames = kept.groupby(KEY, sort=False).ngroup().to_numpy()
-    starts = np.flatnonzero(np.diff(frames, prepend=-1))
+        raise _nothing_left(split, notes)
+    return _assembled(kept, kept, targets[kept.index.to_numpy()], data_set, library, notes)
+
+
+def read_actor_frames(data_set: DataSet, split_name: str, actors: Sequence[str]) -> KeyFrames:
+    """The key frames of a split with its actors, those with nobody too; targets are classes, one a person.
+
+    Raises:
+        InputError: a file is wrong, an actor is not in the labels, or nothing is left to train on.
+    """
+    split = data_set.split(split_name)
+    found = read_actors(data_set, split, actors)
+    library = open_library(data_set.films, found.frames["video"], data_set.frame_rate)
+    notes = [*library.report, *found.notes, *wide_films(library)]
+    frames = _within_films(
+        found.frames[found.frames["video"].isin(library.films)], library, data_set.time_origin, notes
+    )
+    boxes = found.boxes.merge(frames, on=KEY)
+    if boxes.empty:
+        raise _nothing_left(split, notes)
+    targets = np.eye(len(actors), dtype=bool)[boxes["class"].to_numpy()]
+    return _assembled(frames, boxes, targets, data_set, library, notes)
+
+
+def _nothing_left(split: Split, notes: Sequence[str]) -> InputError:
+    reasons = "; ".join(notes) or "the annotation files are empty"
+    return InputError(f"{', '.join(map(str, split.truth))}: no person is left to train on: {reasons}")
+
+
+def _assembled(
+    frames: pd.DataFrame,
+    boxes: pd.DataFrame,
+    targets: NDArray[np.bool_],
+    data_set: DataSet,
+    library: Library,
+    notes: Sequence[str],
+) -> KeyFrames:
+    """Key frames as arrays: ``frames`` has them all, ``boxes`` and ``targets`` a row a person."""
+    keys = pd.MultiIndex.from_frame(frames[KEY].drop_duplicates())
+    of_person = keys.get_indexer(pd.MultiIndex.from_frame(boxes[KEY]))
+    order = np.argsort(of_person, kind="stable")
     numbers = {name: number for number, name in enumerate(library.films)}
-    first = kept.iloc[starts]
-    timestamps = first["timestamp"].to_numpy(dtype=float)
+    timestamps = keys.get_level_values(KEY[1]).to_numpy(dtype=float)
     return KeyFrames(
         films=tuple(library.films.values()),
         frame_rate=data_set.frame_rate,
-        film_of=np.array([numbers[name] for name in first["video"]], dtype=np.int64),
+        film_of=np.array([numbers[name] for name in keys.get_level_values(KEY[0])], dtype=np.int64),
         timestamps=timestamps,
         times=timestamps - data_set.time_origin,
-        starts=np.append(starts, len(kept)).astype(np.int64),
-        boxes=kept[COORDINATES].to_numpy(dtype=float),
-        targets=targets[kept.index.to_numpy()],
+        starts=np.searchsorted(of_person[order], np.arange(len(keys) + 1)).astype(np.int64),
+        boxes=boxes[COORDINATES].to_numpy(dtype=float)[order],
+        targets=targets[order],
         notes=tuple(notes),
     )
 

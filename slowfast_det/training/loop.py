@@ -18,8 +18,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ava_tools.errors import InputError
 from slowfast_det.distributed import World
-from slowfast_det.recipe import TrainingConfig
-from slowfast_det.scoring import arithmetic, resolve_precision
+from slowfast_det.precision import arithmetic, resolve_precision
+from slowfast_det.recipe import OptimisationConfig
 from slowfast_det.training.interruption import Interruption, watched
 from slowfast_det.training.journal import Journal
 from slowfast_det.training.optimiser import NORMS, make_optimiser
@@ -54,7 +54,7 @@ class Outcome:
 
 def train(
     task: Task[B],
-    settings: TrainingConfig,
+    settings: OptimisationConfig,
     world: World,
     folder: Path,
     resume: bool = False,
@@ -100,7 +100,7 @@ class _Losses(nn.Module, Generic[B]):
 class _Run(Generic[B]):
     """One training from where it begins, or goes on, to its end."""
 
-    def __init__(self, task: Task[B], settings: TrainingConfig, world: World, folder: Path) -> None:
+    def __init__(self, task: Task[B], settings: OptimisationConfig, world: World, folder: Path) -> None:
         self.task, self.settings, self.world, self.folder = task, settings, world, folder
         self.plan = task.plan()
         if self.plan.batch < world.size * settings.accumulate:
@@ -111,7 +111,7 @@ class _Run(Generic[B]):
         self.precision = resolve_precision(settings.precision, world.device)
         network = task.network.to(world.device)
         if self.precision != "fp32":  # half precision is twice as fast with the numbers of a pixel side by side
-            network = network.to(memory_format=torch.channels_last_3d)
+            network = network.to(memory_format=task.memory_format)
         if settings.sync_norm:
             if world.device.type != "cuda":
                 raise InputError(f"training.sync_norm needs GPUs; this training runs on the {world.device.type}")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from torch import nn, optim
 
-from slowfast_det.recipe import TrainingConfig
+from slowfast_det.recipe import OptimisationConfig
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
-def make_optimiser(network: nn.Module, settings: TrainingConfig) -> optim.Optimizer:
+def make_optimiser(network: nn.Module, settings: OptimisationConfig) -> optim.Optimizer:
     """SGD or AdamW, the weight decay of batch norms apart (PySlowFast: 0 there, 1e-7 elsewhere, biases included)."""
     norms = [weight for module in network.modules() if isinstance(module, NORMS) for weight in module.parameters()]
     of_norms = {id(weight) for weight in norms}

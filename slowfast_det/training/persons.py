@@ -1,41 +1,67 @@
-"""From annotated key frames to a trained person detector."""
+"""From a recipe to a trained person detector."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import logging
+from dataclasses import dataclass
 
-from torchvision.models.detection import FasterRCNN
+import torch
 
+from ava_tools.manifest import DataSet
 from slowfast_det.distributed import World
-from slowfast_det.recipe import TrainingConfig
-from slowfast_det.training.key_frames import KeyFrames
-from slowfast_det.training.loop import Outcome, train
+from slowfast_det.person_recipe import PersonRecipe
+from slowfast_det.person_testing import prepare_person_examination, run_person_test
+from slowfast_det.persons.starting import start_detector
+from slowfast_det.persons.torchvision_rcnn import TorchvisionDetector
+from slowfast_det.training.key_frames import read_actor_frames
+from slowfast_det.training.run import required_data
 from slowfast_det.training.tasks.persons import Evaluation, PersonSamples, PersonTask
 
+log = logging.getLogger(__name__)
 
-def train_persons(
-    network: FasterRCNN,
-    key_frames: KeyFrames,
-    settings: TrainingConfig,
-    world: World,
-    folder: Path,
-    evaluation: Evaluation = lambda detector, world: {},
-    *,
-    colour: float = 0.0,
-    resume: bool = False,
-) -> Outcome:
-    """Train a detector on the persons of key frames, whatever they do.
 
-    Args:
-        network: a Faster R-CNN of torchvision's form; it is changed in place.
-        key_frames: frames and persons.
-        settings: the optimisation.
-        world: the processes that train together.
-        folder: for the state, the log and ``last.safetensors``, which `load_person_detector` reads.
-        evaluation: measures a detector on held-out frames.
-        colour: largest change of brightness, and of each colour.
-        resume: go on from the state in the folder.
+@dataclass(frozen=True)
+class PersonPreparation:
+    """What is known before the first step.
+
+    Attributes:
+        task: what will be trained.
+        notes: where its weights come from, and what was left out of the data.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    samples = PersonSamples(key_frames, colour=colour, seed=settings.seed, memory=settings.memory * 1e9)
-    return train(PersonTask(network, samples, settings, evaluation), settings, world, folder, resume)
+
+    task: PersonTask
+    notes: tuple[str, ...]
+
+
+def prepare_person_training(recipe: PersonRecipe) -> PersonPreparation:
+    """Read the data, build the detector, load what it starts from.
+
+    Raises:
+        InputError: the recipe names no data, a file is wrong, or nothing is left to train on.
+    """
+    data_set = required_data(recipe)
+    key_frames = read_actor_frames(data_set, recipe.train_split, recipe.actors)
+    torch.manual_seed(recipe.training.seed)
+    start = start_detector(recipe.detector, recipe.actors, recipe.init)
+    samples = PersonSamples(key_frames, recipe.augmentation, recipe.training.seed, recipe.training.memory * 1e9)
+    evaluation, notes = _evaluation(recipe, data_set)
+    task = PersonTask(start.network, start.about, samples, recipe.training, evaluation)
+    return PersonPreparation(task, (*start.notes, *key_frames.notes, *notes))
+
+
+def _evaluation(recipe: PersonRecipe, data_set: DataSet) -> tuple[Evaluation, tuple[str, ...]]:
+    """How a detector is measured while it trains: on the test split, if there is one."""
+    if recipe.test_split not in data_set.splits:
+        note = f"the data set has no split {recipe.test_split!r}: the detector is not tested"
+        return lambda detector, world: {}, (note,)
+    examination = prepare_person_examination(data_set, recipe.test_split, recipe.actors)
+
+    def evaluation(detector: TorchvisionDetector, world: World) -> dict[str, float]:
+        tested = run_person_test(examination, detector, world)
+        for problem in tested.problems if tested is not None else ():
+            log.warning("%s", problem)
+        figures = {} if tested is None else {"ap": tested.figures.ap, "ap50": tested.figures.ap50}
+        shared: dict[str, float] = world.gather(figures)[0]
+        return shared
+
+    return evaluation, tuple(f"test split: {note}" for note in examination.notes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -38,3 +39,11 @@ def told_as_of(path: str | Path) -> Iterator[None]:
     except (SafetensorError, RuntimeError, OSError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem).partition("\n")[0]
         raise InputError(f"{path}: cannot be written ({reason})") from None
+
+
+def library_version() -> str:
+    """The version that is running."""
+    try:
+        return version("slowfast-det")
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        return "0"

@@ -6,10 +6,11 @@ import csv
 import itertools
 import json
 import logging
+import shutil
 import signal
 import struct
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +20,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import yaml
+from little_data import write_data
 
 from slowfast_det.persons.protocol import PersonBoxes
 
@@ -154,6 +157,28 @@ def gallery(tmp_path_factory) -> Path:
     write_film(folder / "short.mp4", steady(12, 30))
     write_film(folder / "single.mp4", steady(1, 30))
     return folder
+
+
+@pytest.fixture(scope="session")
+def data(films, tmp_path_factory) -> Path:
+    """The little data set, not to be changed."""
+    return write_data(tmp_path_factory.mktemp("data"), films)
+
+
+@pytest.fixture
+def changed_data(data, tmp_path):
+    """A copy of it with other files or another manifest."""
+    folder = tmp_path / "changed"
+    shutil.copytree(data, folder)
+
+    def change(files: Mapping[str, str] = {}, **manifest) -> Path:
+        for name, text in files.items():
+            (folder / name).write_text(text)
+        content = yaml.safe_load((folder / "dataset.yaml").read_text()) | manifest
+        (folder / "dataset.yaml").write_text(yaml.safe_dump(content))
+        return folder
+
+    return change
 
 
 @pytest.fixture(scope="session")

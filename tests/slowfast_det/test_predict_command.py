@@ -39,7 +39,7 @@ def detecting(monkeypatch, stub):
 
     def use(answers):
         persons = stub(answers)
-        monkeypatch.setattr("slowfast_det.pipeline.load_person_detector", lambda name: persons)
+        monkeypatch.setattr("slowfast_det.persons.loading.load_person_detector", lambda *_, **__: persons)
         return persons
 
     return use

@@ -28,10 +28,11 @@ def made(tmp_path_factory):
     """A quickstart of a few films and steps, whose detector keeps whatever it finds."""
     out = tmp_path_factory.mktemp("quickstart") / "new" / "folder"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quickstart, "_PERSONS", quickstart._PERSONS.model_copy(update={"epochs": 2}))
         patch.setattr(quickstart, "_MIN_SCORE", 0.001)
         settings = ("training.epochs=1", "training.precision=fp32")
-        findings = quickstart.run_quickstart(out, 1, films=(4, 3), settings=settings)
+        findings = quickstart.run_quickstart(
+            out, 1, films=(4, 3), settings=settings, person_settings=("training.epochs=2",)
+        )
     return out, findings
 
 

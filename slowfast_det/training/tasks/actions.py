@@ -37,6 +37,7 @@ class ActionTask:
     samples: ActionSamples
     settings: TrainingConfig
     evaluation: Evaluation
+    memory_format: torch.memory_format = torch.channels_last_3d
 
     def __post_init__(self) -> None:
         self.network: nn.Module = self.model.network

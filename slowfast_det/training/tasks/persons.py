@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 from torchvision.models.detection import FasterRCNN
 
-from ava_tools.boxes import Boxes, area, to_pixels
+from ava_tools.boxes import Boxes, to_pixels
 from ava_tools.errors import InputError
 from ava_tools.media.frames import Image
 from slowfast_det.clips.sample import read_clip
 from slowfast_det.distributed import World
-from slowfast_det.persons.torchvision_rcnn import PERSON, TorchvisionDetector
-from slowfast_det.recipe import TrainingConfig
+from slowfast_det.models.optimize import keep_float
+from slowfast_det.person_recipe import FrameVariationConfig, PersonTrainingConfig
+from slowfast_det.persons.detector_file import About, save_detector
+from slowfast_det.persons.options import DetectorOptions
+from slowfast_det.persons.torchvision_networks import parts_of
+from slowfast_det.persons.torchvision_rcnn import TorchvisionDetector
 from slowfast_det.training.batches import Plan, load_batches
 from slowfast_det.training.key_frames import KeyFrames
 from slowfast_det.training.samples import Draw, FilmShelf, first_readable
 
 Evaluation = Callable[[TorchvisionDetector, World], dict[str, float]]
+"""Measures a detector; the processes share the work, and each gets the figures. An empty answer: not measured."""
+
+LEAST_SCORE = 0.05  # of detections that are measured: COCO's AP counts the weak ones too
+_LEAST_SIDE = 1e-3  # pixels; torchvision's training fails at boxes without area
 
 
 @dataclass(frozen=True)
@@ -34,12 +43,14 @@ class Portrait:
         name: film and timestamp, for messages.
         image: ``uint8[H, W, 3]`` RGB.
         boxes: ``float64[K, 4]``, pixels of the frame.
+        classes: ``int64[K]``, numbers of the actors, from 0.
         problems: why other samples that were wanted in this place could not be read.
     """
 
     name: str
     image: Image
     boxes: Boxes
+    classes: NDArray[np.int64]
     problems: tuple[str, ...] = ()
 
 
@@ -49,19 +60,18 @@ class PersonSamples(Dataset[Portrait]):
 
     Attributes:
         key_frames: what is annotated, and where.
-        flip: share of mirrored frames.
-        colour: largest change of brightness, and of each colour.
+        variation: how they are varied.
         seed: with epoch and index it decides every draw.
         memory: bytes of frames that are kept for the next epoch.
     """
 
     key_frames: KeyFrames
-    flip: float = 0.5
-    colour: float = 0.0
+    variation: FrameVariationConfig = field(default_factory=FrameVariationConfig)
     seed: int = 0
     memory: float = 0.0
     _shelf: FilmShelf | None = field(default=None, repr=False)
     _kept: dict[int, Image] = field(default_factory=dict, repr=False)
+    _kept_bytes: int = 0
 
     def __len__(self) -> int:
         return len(self.key_frames)
@@ -80,16 +90,18 @@ class PersonSamples(Dataset[Portrait]):
         random = np.random.default_rng([self.seed, draw.epoch, draw.sample])
         image = self._frame(draw.sample)
         height, width = image.shape[:2]
-        boxes = to_pixels(self.key_frames.persons(draw.sample)[0], width, height)
-        boxes = boxes[area(boxes) > 0]
-        if random.uniform() < self.flip:
+        unit, targets = self.key_frames.persons(draw.sample)
+        boxes = to_pixels(np.clip(unit, 0, 1), width, height)
+        seen = (boxes[:, 2:] - boxes[:, :2] > _LEAST_SIDE).all(axis=1)
+        boxes, classes = boxes[seen], targets[seen].argmax(axis=1)
+        if random.uniform() < self.variation.flip:
             image = image[:, ::-1]
             boxes = np.stack([width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], axis=1)
-        if self.colour:
-            tint = 1 + random.uniform(-self.colour, self.colour, 3)
-            light = 255 * random.uniform(-self.colour, self.colour) / 2
+        if colour := self.variation.colour:
+            tint = 1 + random.uniform(-colour, colour, 3)
+            light = 255 * random.uniform(-colour, colour) / 2
             image = np.clip(image * tint + light, 0, 255).astype(np.uint8)
-        return Portrait(self.key_frames.name(draw.sample), np.ascontiguousarray(image), boxes, problems)
+        return Portrait(self.key_frames.name(draw.sample), np.ascontiguousarray(image), boxes, classes, problems)
 
     def _frame(self, sample: int) -> Image:
         if sample in self._kept:
@@ -99,10 +111,12 @@ class PersonSamples(Dataset[Portrait]):
         film = self._shelf.film(frames.film(sample).path)
         clip = read_clip(film, float(frames.times[sample]), num_frames=1, sampling_rate=1, prepare=lambda image: image)
         if clip is None:
-            raise InputError(f"{frames.name(sample)} lies beyond the film's end")
-        if len(self._kept) * clip.frames[0].nbytes < self.memory:
-            self._kept[sample] = clip.frames[0]
-        return clip.frames[0]
+            raise InputError("lies beyond the film's end")
+        (image,) = clip.frames
+        if self._kept_bytes < self.memory:
+            self._kept[sample] = image
+            self._kept_bytes += image.nbytes
+        return image
 
 
 @dataclass(frozen=True)
@@ -112,11 +126,14 @@ class PortraitBatch:
     Attributes:
         images: ``uint8 Tensor[3, H, W]`` each.
         boxes: ``Tensor[K, 4]`` each, pixels of the frame.
+        classes: ``int64 Tensor[K]`` each, numbers of the actors, from 0.
         names: of the frames.
+        problems: why some of the wanted samples could not be read.
     """
 
     images: tuple[Tensor, ...]
     boxes: tuple[Tensor, ...]
+    classes: tuple[Tensor, ...]
     names: tuple[str, ...]
     problems: tuple[str, ...] = ()
 
@@ -127,8 +144,12 @@ class PortraitBatch:
 
     def pin_memory(self) -> PortraitBatch:
         """The same in memory that a GPU can read while the processor goes on."""
-        pinned = tuple(image.pin_memory() for image in self.images), tuple(boxes.pin_memory() for boxes in self.boxes)
-        return PortraitBatch(*pinned, self.names, self.problems)
+        return replace(
+            self,
+            images=tuple(each.pin_memory() for each in self.images),
+            boxes=tuple(each.pin_memory() for each in self.boxes),
+            classes=tuple(each.pin_memory() for each in self.classes),
+        )
 
 
 def collate(samples: Sequence[Portrait]) -> PortraitBatch:
@@ -136,6 +157,7 @@ def collate(samples: Sequence[Portrait]) -> PortraitBatch:
     return PortraitBatch(
         tuple(torch.from_numpy(sample.image).permute(2, 0, 1) for sample in samples),
         tuple(torch.from_numpy(sample.boxes.astype(np.float32)) for sample in samples),
+        tuple(torch.from_numpy(sample.classes) for sample in samples),
         tuple(sample.name for sample in samples),
         tuple(problem for sample in samples for problem in sample.problems),
     )
@@ -147,15 +169,25 @@ class PersonTask:
 
     Attributes:
         network: what is trained.
+        about: what it is, beside its weights.
         samples: frames with the persons in them.
         settings: the optimisation.
         evaluation: measures a detector.
     """
 
     network: nn.Module
+    about: About
     samples: PersonSamples
-    settings: TrainingConfig
+    settings: PersonTrainingConfig
     evaluation: Evaluation
+    memory_format: torch.memory_format = torch.channels_last
+
+    def __post_init__(self) -> None:
+        assert isinstance(self.network, FasterRCNN)
+        self._size: int = self.network.transform.min_size[-1]
+        self.network.transform.min_size = self.samples.variation.min_size or (self._size,)
+        for part in parts_of(self.network):  # boxes are computed between them, for which half precision is too coarse
+            keep_float(part)
 
     def plan(self) -> Plan:
         """In which order the frames are seen."""
@@ -171,23 +203,20 @@ class PersonTask:
     def losses(self, network: nn.Module, batch: PortraitBatch) -> Tensor:
         """Of each frame the mean over all of them: the detector itself averages over its regions."""
         device = next(network.parameters()).device
-        images = [image.to(device).float() / 255 for image in batch.images]
+        images = [image.to(device, non_blocking=True).float().div_(255) for image in batch.images]
         targets = [
-            {"boxes": boxes.to(device), "labels": torch.full((len(boxes),), PERSON, device=device)}
-            for boxes in batch.boxes
+            {"boxes": boxes.to(device), "labels": classes.to(device) + 1}
+            for boxes, classes in zip(batch.boxes, batch.classes, strict=True)
         ]
         parts: dict[str, Tensor] = network(images, targets)
         return torch.stack(list(parts.values())).sum().expand(len(images))
 
     def evaluate(self, network: nn.Module, world: World) -> dict[str, float]:
         """Measure a detector on held-out key frames."""
-        return self.evaluation(_as_detector(network), world)
+        assert isinstance(network, FasterRCNN)
+        options = DetectorOptions(LEAST_SCORE, min_size=self._size, actors=self.about.classes)
+        return self.evaluation(TorchvisionDetector(network, options, self.about.classes), world)
 
     def save(self, network: nn.Module, path: Path) -> None:
         """Write the detector as a file that `load_person_detector` reads."""
-        _as_detector(network).save(path)
-
-
-def _as_detector(network: nn.Module) -> TorchvisionDetector:
-    assert isinstance(network, FasterRCNN)
-    return TorchvisionDetector(network)
+        save_detector(path, network.state_dict(), self.about)

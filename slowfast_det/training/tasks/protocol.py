@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from slowfast_det.distributed import World
@@ -38,6 +39,8 @@ class Task(Protocol[B]):
     """Something that is trained: a network, its samples, its loss, and how good it is."""
 
     network: nn.Module
+    memory_format: torch.memory_format
+    """In which half precision is fast: the numbers of a pixel side by side."""
 
     def plan(self) -> Plan:
         """In which order the samples are seen."""

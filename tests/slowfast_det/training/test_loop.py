@@ -18,8 +18,9 @@ from safetensors.torch import load_file
 
 from ava_tools.errors import InputError
 from slowfast_det.distributed import World
-from slowfast_det.training.actions import prepare_training, run_training
+from slowfast_det.training.actions import prepare_training
 from slowfast_det.training.loop import train
+from slowfast_det.training.run import run_training
 
 EXACT = ("network.dropout=0", "training.freeze_norm=true")
 
@@ -121,9 +122,9 @@ def test_a_test_that_fails_costs_nothing(read_recipe_of, steps_of):
     preparation = prepare_training(recipe)
     preparation.task.evaluation = lambda model, world: 1 / 0
     with pytest.raises(ZeroDivisionError):
-        run_training(recipe, preparation, World(torch.device("cpu")))
+        run_training(recipe, preparation.task, World(torch.device("cpu")))
     again = recipe.model_copy(update={"resume": True})
-    outcome = run_training(again, prepare_training(again), World(torch.device("cpu")))
+    outcome = run_training(again, prepare_training(again).task, World(torch.device("cpu")))
     assert set(outcome.figures) == {"mean_ap"}
     assert len(steps_of(Path(recipe.out))) == 3
     assert (Path(recipe.out) / "best.safetensors").exists()
@@ -168,10 +169,10 @@ def test_a_job_may_always_resume(run, steps_of, caplog):
 
 
 def test_two_trainings_in_one_folder(run, read_recipe_of):
-    from slowfast_det.training.actions import owned
+    from slowfast_det.training.run import owned
 
     recipe = read_recipe_of()
-    with owned(Path(recipe.out)), pytest.raises(InputError, match="another process is training there"):
+    with owned(Path(recipe.out)), pytest.raises(InputError, match="another process is at work there"):
         run()
     assert len(run()[1].figures) == 1
 
@@ -254,7 +255,7 @@ def test_a_loss_that_is_no_number_names_its_clip(read_recipe_of, tmp_path):
     preparation.task.samples = Poisoned(**{name: getattr(samples, name) for name in ("key_frames", "clip")},
                                         augmentation=samples.augmentation, mirrored=samples.mirrored)  # fmt: skip
     with pytest.raises(InputError, match="is not finite because of") as caught:
-        run_training(recipe, preparation, World(torch.device("cpu")))
+        run_training(recipe, preparation.task, World(torch.device("cpu")))
     assert poisoned in str(caught.value)
     assert sum(samples.key_frames.name(index) in str(caught.value) for index in range(len(samples))) == 1
 
@@ -284,6 +285,7 @@ def test_gpu_settings_without_gpu(run):
             "network.width=32",
             "augmentation.short_side=[96,96]",
             "augmentation.crop=96",
+            "training.schedule.lr=0.001",
         ),
         ("training.clip_gradient=1",),
         ("training.loss.kind=focal", "training.loss.class_balance=0.99"),

@@ -1,59 +1,270 @@
-"""Person detectors in the same loop."""
+"""Person detectors in the same loop: from weights to a file that finds what it was trained on."""
 
 from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+import yaml
+from safetensors import safe_open
+from torchvision.models import detection
 
+from ava_tools.errors import InputError
 from ava_tools.manifest import read_data_set
-from ava_tools.media.library import open_library
 from ava_tools.media.reader import open_film
-from ava_tools.tables import read_person_boxes
 from slowfast_det.distributed import World
+from slowfast_det.person_recipe import FrameVariationConfig, read_person_recipe
 from slowfast_det.persons.loading import load_person_detector
-from slowfast_det.persons.small_rcnn import small_faster_rcnn
-from slowfast_det.propose import find_persons, save_person_boxes
-from slowfast_det.recipe import PersonsConfig, ScheduleConfig, TrainingConfig
-from slowfast_det.testing import Moment
-from slowfast_det.training.key_frames import read_key_frames
-from slowfast_det.training.persons import train_persons
+from slowfast_det.persons.small_rcnn import SmallBackbone
+from slowfast_det.training.key_frames import read_actor_frames
+from slowfast_det.training.persons import prepare_person_training
+from slowfast_det.training.run import run_training
 from slowfast_det.training.samples import Draw
 from slowfast_det.training.tasks.persons import PersonSamples, collate
 
-SETTINGS = TrainingConfig(
-    epochs=3, batch=4, optimiser="adamw", evaluate_every=0, workers=0, schedule=ScheduleConfig(lr=0.002, lr_batch=None)
+CPU = World(torch.device("cpu"))
+QUICK = (
+    *("training.epochs=2", "training.batch=4", "training.workers=0", "training.memory=0", "training.evaluate_every=0"),
+    *("training.schedule.lr=0.002", "detector.min_size=64", "detector.max_size=96"),
 )
+
+
+@pytest.fixture
+def train(data, tmp_path):
+    """Train in this process; returns the folder and what came out."""
+
+    def call(*settings, out="run", recipe="small"):
+        made = read_person_recipe(recipe, (f"data={data}", f"out={tmp_path / out}", *QUICK, *settings))
+        outcome = run_training(made, prepare_person_training(made).task, CPU)
+        return tmp_path / out, outcome
+
+    return call
 
 
 @pytest.fixture(scope="module")
 def key_frames(data):
-    data_set = read_data_set(data)
-    return read_key_frames(data_set, "train", data_set.read_labels(), PersonsConfig())
+    return read_actor_frames(read_data_set(data), "train", ["person"])
 
 
-def test_training_resumes_and_the_file_is_read_back(key_frames, tmp_path, steps_of):
-    def go(folder, epochs, resume=False):
-        torch.manual_seed(0)
-        settings = SETTINGS.model_copy(update={"epochs": epochs})
-        return train_persons(
-            small_faster_rcnn(), key_frames, settings, World(torch.device("cpu")), folder, resume=resume
-        )
-
-    outcome = go(tmp_path / "whole", 3)
-    losses = [loss for _, loss, _ in steps_of(tmp_path / "whole")]
-    assert len(losses) == 9
+def test_the_file_finds_what_the_network_finds(train, steps_of):
+    folder, outcome = train("training.seed=3")
+    losses = [loss for _, loss, _ in steps_of(folder)]
+    assert len(losses) == 2 * 3
     assert np.isfinite(losses).all()
-    detector = load_person_detector(tmp_path / "whole" / "last.safetensors", min_score=0.01)
+    assert set(outcome.figures) == {"ap", "ap50"}
+    detector = load_person_detector(folder / "last.safetensors", min_score=0.01)
+    assert detector.classes == ("person",)
     frame = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
     outcome.network.eval().roi_heads.score_thresh = 0.01
     with torch.no_grad():
         plain = outcome.network([torch.from_numpy(frame).permute(2, 0, 1) / 255])[0]
+    assert len(plain["scores"]) > 0
     np.testing.assert_allclose(detector([frame])[0].scores, plain["scores"].numpy(), atol=1e-6)
+    np.testing.assert_allclose(detector([frame])[0].boxes, plain["boxes"].numpy(), atol=1e-3)
+    with safe_open(folder / "last.safetensors", "pt") as file:
+        about = json.loads(file.metadata()["detector"])
+    assert about == {
+        "network": "small_faster_rcnn",
+        "classes": ["person"],
+        "min_size": 64,
+        "max_size": 96,
+        "max_overlap": None,
+    }
+    assert yaml.safe_load((folder / "recipe.yaml").read_text())["detector"]["network"] == "small_faster_rcnn"
+
+
+def test_a_training_that_is_resumed_is_the_one_that_never_stopped(train, steps_of, tmp_path, data):
+    whole, _ = train("training.epochs=3", out="whole")
+    part, _ = train("training.epochs=1", out="part")
+    again, _ = train("training.epochs=3", "resume=true", out="part")
+    assert part == again
+    # the learning rate is that of the whole training from the second part on only
+    first, second = steps_of(whole), steps_of(again)
+    assert [step for step, *_ in second] == list(range(9))
+    assert first[0] == second[0]
+    with pytest.raises(InputError, match="holds a training already"):
+        train(out="part")
+
+
+def test_interrupted_after_a_step(train, steps_of, monkeypatch):
+    """Losses after the resumption are to the last digit those of a run that never stopped."""
+    from slowfast_det.training.interruption import Interruption
+
+    whole, _ = train("augmentation.min_size=[48,64,80]", out="whole")
+    asked = iter([False, False, False, True])
+    with monkeypatch.context() as patch:
+        patch.setattr(Interruption, "asked", property(lambda self: next(asked, True), lambda self, value: None), False)
+        with pytest.raises(InputError, match="stopped after"):
+            train("augmentation.min_size=[48,64,80]", out="cut")
+    resumed, _ = train("augmentation.min_size=[48,64,80]", "resume=true", out="cut")
+    assert steps_of(resumed) == steps_of(whole)
+
+
+def test_it_learns(train, steps_of):
+    folder, outcome = train("training.epochs=40", "training.batch=5", "training.memory=1", "augmentation.flip=0")
+    losses = [loss for _, loss, _ in steps_of(folder)]
+    assert np.mean(losses[-6:]) < 0.6 * np.mean(losses[:6])
+    assert outcome.figures["ap50"] > 0.5
+
+
+def test_roles_are_classes(train):
+    folder, _ = train("actors=[run, sit]", "training.epochs=1")
+    detector = load_person_detector(folder / "last.safetensors", min_score=0.0)
+    assert detector.classes == ("run", "sit")
+    assert load_person_detector(folder / "last.safetensors", actors=["sit"]).classes == ("sit",)
+    with pytest.raises(InputError, match="finds no 'wave left'; it finds run, sit"):
+        load_person_detector(folder / "last.safetensors", actors=["wave left"])
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_learns_the_same(train, steps_of, precision):
+    """Boxes are computed in fp32: in bf16 a box of a frame of 1000 pixels would be off by 4."""
+    exact, _ = train("training.schedule.lr=1e-5", out="exact")
+    half, _ = train("training.schedule.lr=1e-5", f"training.precision={precision}", out="half")
+    one, other = (np.array([loss for _, loss, _ in steps_of(folder)]) for folder in (exact, half))
+    np.testing.assert_allclose(one, other, rtol=0.05)
+    assert not np.array_equal(one, other)
+
+
+def test_gradients_of_half_precision():
+    """Of the backbone's convolutions on this processor, against fp32."""
+    gradients = []
+    images = torch.randn(2, 3, 96, 128, generator=torch.Generator().manual_seed(0))
+    for half in (False, True):
+        torch.manual_seed(0)
+        backbone = SmallBackbone(16).train()
+        if half:
+            backbone = backbone.to(memory_format=torch.channels_last)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+            (features,) = backbone(images).values()
+        weights = torch.randn(features.shape, generator=torch.Generator().manual_seed(1))
+        (features.float() * weights).sum().backward()
+        gradients.append({name: weight.grad for name, weight in backbone.named_parameters()})
+    exact, coarse = gradients
+    for name, expected in exact.items():
+        if expected.norm() > 1e-2:
+            alike = torch.cosine_similarity(coarse[name].flatten(), expected.flatten(), dim=0)
+            assert alike > 0.95, name
+
+
+@pytest.mark.parametrize("kind", ["fasterrcnn_mobilenet_v3_large_320_fpn", "fasterrcnn_resnet50_fpn"])
+def test_from_weights_of_coco(train, tmp_path, kind):
+    """Rows of classes with the same names are kept, frozen stages stay, the file is torchvision's network again."""
+    torch.manual_seed(0)
+    theirs = getattr(detection, kind)(weights=None, weights_backbone=None)
+    state = {name: value for name, value in theirs.state_dict().items() if "num_batches" not in name}  # frozen norms
+    torch.save(state, tmp_path / "coco.pth")
+    settings = (f"detector.network={kind}", f"init={tmp_path / 'coco.pth'}", "detector.frozen_stages=2")
+    settings += ("training.optimiser=sgd", "training.epochs=1", "training.batch=12", "training.freeze_norm=true")
+    settings += ("training.schedule.lr=1e-9", "training.weight_decay=0", "actors=[person]")
+    folder, _ = train(*settings)
+    with safe_open(folder / "last.safetensors", "pt") as file:
+        ours = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    head = "roi_heads.box_predictor."
+    for name, value in state.items():
+        if not name.startswith(head):
+            torch.testing.assert_close(ours[name], value, atol=1e-6, rtol=0)
+    rows = {
+        "cls_score.weight": [0, 1],
+        "cls_score.bias": [0, 1],
+        "bbox_pred.weight": range(8),
+        "bbox_pred.bias": range(8),
+    }
+    for name, kept in rows.items():
+        torch.testing.assert_close(ours[head + name], state[head + name][list(kept)], atol=1e-6, rtol=0)
+    detector = load_person_detector(folder / "last.safetensors", 0.0, max_persons=5)
+    assert len(detector([np.zeros((64, 96, 3), np.uint8)])[0].boxes) <= 5
+
+
+def test_frozen_stages_do_not_move(train, tmp_path):
+    before, _ = train("training.epochs=1", out="before")
+    settings = (f"init={before / 'last.safetensors'}", "detector.frozen_stages=2", "training.freeze_norm=true")
+    after, _ = train(*settings, "training.epochs=1", out="after")
+    states = []
+    for folder in (before, after):
+        with safe_open(folder / "last.safetensors", "pt") as file:
+            states.append({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    one, other = states
+    moved = {name for name in one if one[name].is_floating_point() and not torch.equal(one[name], other[name])}
+    assert not any(name.startswith(("backbone.stem", "backbone.quarter")) for name in moved)
+    assert any(name.startswith("backbone.eighth") for name in moved)
+    assert any(name.startswith("rpn") for name in moved)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (["init=nowhere.pth"], "nowhere.pth: no such weights; a file or one of fasterrcnn_resnet50_fpn_v2"),
+        (["init=FILE", "detector.network=fasterrcnn_resnet50_fpn"], "is small_faster_rcnn, the recipe asks for faster"),
+        (["actors=[run, referee]"], "actors: 'referee' is no label of the data set"),
+        (["actors=[run, Run]"], "names that differ are expected"),
+        (["actors=[]"], "actors: .*at least 1"),
+        (["detector.network=yolo"], "detector.network: .*fasterrcnn_resnet50_fpn_v2"),
+        (["detector.frozen_stages=2"], "frozen_stages keeps weights of init, and none is given"),
+        (["training.loss.kind=focal"], "training.loss is no setting"),
+        (["train_split=val"], "no split 'val'"),
+        (["augmentation.min_size=[8]"], "min_size is .8.; pixels from 16"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)  # fmt: skip
+def test_what_is_wrong_is_told(command, data, tmp_path, train, settings, sentence):
+    if "init=FILE" in settings:
+        folder, _ = train("training.epochs=1", out="own")
+        settings = [f"init={folder / 'last.safetensors'}", *settings[1:]]
+    outcome = command("train-persons", "small", f"data={data}", "out=run", *QUICK, *settings)
+    assert outcome.code == 1
+    assert outcome.err.count("error: ") == 1
+    assert re.search(sentence, outcome.err), outcome.err
+    assert not (tmp_path / "run" / "state.pt").exists()
+
+
+def test_commands(command, data, tmp_path):
+    outcome = command("train-persons", "small", f"data={data}", "out=run", *QUICK, "training.evaluate_every=1")
+    assert outcome.code == 0
+    assert outcome.paths == ["best.safetensors", "last.safetensors"]
+    assert "training on 15 key frames with 30 boxes of 3 films: person" in outcome.err
+    assert "small_faster_rcnn from scratch" in outcome.err
+    assert "tested after epoch 2.00: ap" in outcome.err
+    tested = command("test-persons", "run/recipe.yaml", "--model", "run/last.safetensors")
+    assert tested.code == 0
+    assert tested.paths[-2:] == ["person_boxes.csv", "report.json"]
+    assert "5 key frames, 10 in the truth" in tested.out
+    report = json.loads((tmp_path / "run" / "test-persons" / "report.json").read_text())
+    entries = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    last = [entry for entry in entries if entry["kind"] == "test"][-1]
+    assert report["ap"] == pytest.approx(last["ap"], abs=0.02)
+    assert report["key_frames"] == {"annotated": 5, "missed": 0}
+    assert sum(entry["truth"] for entry in report["by_size"]) == 10
+    assert command("test-persons", "run/recipe.yaml", "--model", "run/last.safetensors").code == 0
+    assert (tmp_path / "run" / "test-persons-2" / "report.json").exists()
+
+
+def test_two_processes_train_and_test(data, tmp_path):
+    def start(*arguments):
+        command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "slowfast_det"]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        done = subprocess.run([*command, *map(str, arguments)], env=environment, capture_output=True, timeout=240)
+        assert done.returncode == 0, done.stderr.decode()
+        return done
+
+    out = f"out={tmp_path / 'run'}"
+    trained = start("train-persons", "small", f"data={data}", out, *QUICK)
+    assert trained.stdout.count(b"last.safetensors") == 1
+    tested = start("test-persons", "small", f"data={data}", out, "--model", tmp_path / "run" / "last.safetensors")
+    assert tested.stdout.count(b"AP50") == 1
+    report = json.loads((tmp_path / "run" / "test-persons" / "report.json").read_text())
+    assert report["key_frames"] == {"annotated": 5, "missed": 0}
 
 
 def test_frames_and_their_mirror_images(key_frames):
-    plain, flipped = (PersonSamples(key_frames, flip=share) for share in (0.0, 1.0))
+    plain, flipped = (PersonSamples(key_frames, FrameVariationConfig(flip=share)) for share in (0.0, 1.0))
     for index in range(len(key_frames)):
         one, other = plain[Draw(0, index)], flipped[Draw(0, index)]
         np.testing.assert_array_equal(one.image[:, ::-1], other.image)
@@ -65,15 +276,23 @@ def test_frames_and_their_mirror_images(key_frames):
             np.testing.assert_array_equal(one.image, shown.rgb())
     batch = collate([plain[Draw(0, 0)], plain[Draw(0, 1)]])
     assert (batch.weight, len(batch.boxes), batch.images[0].shape[0]) == (2, 2, 3)
+    assert [classes.tolist() for classes in batch.classes] == [[0, 0], [0, 0]]
 
 
-def test_boxes_are_found_at_the_moments(data, stub, tmp_path):
-    library = open_library(data / "films", ["a", "c", "none"])
-    moments = [Moment("a", 0.5), Moment("a", 1.25), Moment("c", 0.0)]
-    answers = [[(0.1, 0.1, 0.5, 0.5)], [], [(0.2, 0.2, 0.6, 0.6), (0, 0, 1, 1)]]
-    found = find_persons(stub(lambda number: answers[number]), moments, library, time_origin=900)
-    assert found[["video", "timestamp"]].to_numpy().tolist() == [["a", 900.5], ["c", 900], ["c", 900]]
-    save_person_boxes(found, tmp_path / "boxes.csv")
-    again = read_person_boxes(tmp_path / "boxes.csv")
-    np.testing.assert_allclose(again[["x1", "y2", "score"]], found[["x1", "y2", "score"]], atol=1e-6)
-    assert library.missing == ("none",)
+def test_frames_with_nobody_are_examples_too(changed_data):
+    lines = "a,0.5,0.1,0.2,0.5,0.9,1\na,1\nc,0.5\na,1.5,0.2,0.2,0.6,0.9,2\na,2,0.3,0.3,0.3,0.9,1\n"
+    frames = read_actor_frames(read_data_set(changed_data({"train.csv": lines})), "train", ["person"])
+    assert [len(frames.persons(index)[0]) for index in range(len(frames))] == [1, 0, 0, 1, 1]
+    assert all(late >= early for early, late in pairwise(frames.starts))
+    samples = PersonSamples(frames)
+    assert [len(samples[Draw(0, index)].boxes) for index in range(5)] == [1, 0, 0, 1, 0]  # one box has no area
+    recipe = read_person_recipe("small", (f"data={changed_data()}", *QUICK))
+    task = prepare_person_training(recipe).task
+    loss = task.losses(task.network.train(), collate([samples[Draw(0, index)] for index in (1, 2)]))
+    assert loss.isfinite().all()
+
+
+def test_predicted_boxes_are_nobodys_truth(changed_data):
+    split = {"truth": "train.csv", "boxes": "boxes.csv"}
+    folder = changed_data({"boxes.csv": "a,0.5,0,0,1,1,,0.99\n"}, splits={"train": split})
+    assert len(read_actor_frames(read_data_set(folder), "train", ["person"]).boxes) == 30

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from ava_tools.errors import InputError
 from ava_tools.manifest import read_data_set
@@ -28,22 +26,6 @@ PLAIN = AugmentationConfig(short_side=(40, 40), crop=None, flip=0)
 def key_frames_of(folder, split="train", **persons):
     data_set = read_data_set(folder)
     return read_key_frames(data_set, split, data_set.read_labels(), PersonsConfig(**persons))
-
-
-@pytest.fixture
-def changed(data, tmp_path):
-    """A copy of the data set with other files or another manifest."""
-    folder = tmp_path / "data"
-    shutil.copytree(data, folder)
-
-    def change(files=(), **manifest):
-        for name, text in dict(files).items():
-            (folder / name).write_text(text)
-        content = yaml.safe_load((folder / "dataset.yaml").read_text()) | manifest
-        (folder / "dataset.yaml").write_text(yaml.safe_dump(content))
-        return folder
-
-    return change
 
 
 def samples_of(key_frames, augmentation=PLAIN, **more):
@@ -152,10 +134,10 @@ def test_batches_are_of_one_shape():
     assert all(len(set(aspects[step])) == 1 for order in orders for step in order)
 
 
-def test_predicted_boxes_and_range(changed):
+def test_predicted_boxes_and_range(changed_data):
     split = {"truth": "train.csv", "boxes": "boxes.csv"}
     boxes = "a,1,0.2,0.2,0.6,0.6,,0.9\na,1,0.3,0.3,0.7,0.7,,0.4\na,1.5,0.1,0.2,0.5,0.9,,0.9\n"
-    folder = changed({"boxes.csv": boxes}, start=1, end=2, splits={"train": split, "test": {"truth": "test.csv"}})
+    folder = changed_data({"boxes.csv": boxes}, start=1, end=2, splits={"train": split, "test": {"truth": "test.csv"}})
     frames = key_frames_of(folder, min_score=0.5)
     assert sorted(set(frames.timestamps)) == [1, 1.5, 2]
     at_one = next(i for i in range(len(frames)) if frames.film(i).name == "a" and frames.times[i] == 1)
@@ -165,15 +147,15 @@ def test_predicted_boxes_and_range(changed):
     assert any("persons are at timestamps left out" in note for note in frames.notes)
 
 
-def test_ava_timestamps(changed):
+def test_ava_timestamps(changed_data):
     shifted = "".join(f"a,{902 + n:04d},0.1,0.2,0.5,0.9,1\n" for n in range(3))
-    folder = changed({"train.csv": shifted}, time_origin=901)
+    folder = changed_data({"train.csv": shifted}, time_origin=901)
     assert key_frames_of(folder).times.tolist() == [1, 2, 3]
 
 
-def test_missing_and_broken_films_are_counted(changed, data):
+def test_missing_and_broken_films_are_counted(changed_data, data):
     lines = (data / "train.csv").read_text()
-    folder = changed({"train.csv": lines + "gone,1,0,0,1,1,1\nlost,1,0,0,1,1,1\nbad,1,0,0,1,1,1\n"})
+    folder = changed_data({"train.csv": lines + "gone,1,0,0,1,1,1\nlost,1,0,0,1,1,1\nbad,1,0,0,1,1,1\n"})
     (folder / "films" / "bad.mp4").write_bytes(b"no film")
     notes = " ".join(key_frames_of(folder).notes)
     assert "2 of 6 films are missing: gone, lost" in notes
@@ -181,8 +163,8 @@ def test_missing_and_broken_films_are_counted(changed, data):
     assert "bad.mp4: not a film" in notes
 
 
-def test_a_film_that_breaks_later_is_replaced(changed):
-    folder = changed()
+def test_a_film_that_breaks_later_is_replaced(changed_data):
+    folder = changed_data()
     frames = key_frames_of(folder)
     samples = samples_of(frames)
     (folder / "films" / "a.mp4").unlink()
@@ -193,8 +175,8 @@ def test_a_film_that_breaks_later_is_replaced(changed):
     assert all("a.mp4" not in sample.name for sample in drawn)
 
 
-def test_nothing_left(changed):
-    folder = changed({"train.csv": "gone,1,0,0,1,1,1\n"})
+def test_nothing_left(changed_data):
+    folder = changed_data({"train.csv": "gone,1,0,0,1,1,1\n"})
     with pytest.raises(InputError, match="no person is left to train on: 1 of 1 films are missing: gone"):
         key_frames_of(folder)
 
@@ -208,13 +190,13 @@ def test_nothing_left(changed):
         ("a,1,0,0,64,48,1\n", "train.csv, line 1: the box 0,0,64,48 leaves the frame.*pixels"),
     ],
 )
-def test_wrong_annotations(changed, text, message):
+def test_wrong_annotations(changed_data, text, message):
     with pytest.raises(InputError, match=message):
-        key_frames_of(changed({"train.csv": text}))
+        key_frames_of(changed_data({"train.csv": text}))
 
 
-def test_films_that_are_slow_to_enter_are_named(changed, films):
-    folder = changed()
+def test_films_that_are_slow_to_enter_are_named(changed_data, films):
+    folder = changed_data()
     path = Path(folder / "films" / "a.mp4")
     still = np.full((48, 64, 3), 90, np.uint8)
     films.write(path, films.steady(240, 30), width=64, height=48, draw=lambda *_: still)

@@ -1,0 +1,50 @@
+"""Person boxes as files: AVA's csv, mmaction2's proposals."""
+
+from __future__ import annotations
+
+import csv
+import io
+import pickle
+from pathlib import Path
+
+import pandas as pd
+
+from ava_tools.atomic import replacing
+from ava_tools.tables import COORDINATES, KEY, format_timestamp
+
+_COLUMNS = [*KEY, *COORDINATES, "score"]
+
+
+def save_person_boxes(boxes: pd.DataFrame, path: Path) -> None:
+    """Write person boxes; the file appears under its name when it is complete.
+
+    Args:
+        boxes: columns video, timestamp, x1 y1 x2 y2 (0-1 of the frame), score; perhaps label, an action id.
+        path: ``.pkl`` for mmaction2's proposals, else AVA's csv ``video,timestamp,x1,y1,x2,y2,label,score``.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(_proposals(boxes) if path.suffix == ".pkl" else _csv(boxes).encode())
+
+
+def _csv(boxes: pd.DataFrame) -> str:
+    labels = boxes["label"].tolist() if "label" in boxes else [""] * len(boxes)
+    rows = boxes[_COLUMNS].to_numpy(dtype=object).tolist()
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(
+        [video, format_timestamp(time), *(f"{value:.6f}" for value in box), label, f"{score:.6f}"]
+        for (video, time, *box, score), label in zip(rows, labels, strict=True)
+    )
+    return text.getvalue()
+
+
+def _proposals(boxes: pd.DataFrame) -> bytes:
+    """A pickle of ``{"video,timestamp": float64[K, 5]}``; mmaction2 fails at key frames without boxes."""
+    rounded = boxes.assign(**boxes[[*COORDINATES, "score"]].round(6))
+    content = {
+        f"{rows[KEY[0]].iloc[0]},{format_timestamp(rows[KEY[1]].iloc[0])}": rows[[*COORDINATES, "score"]].to_numpy(
+            float
+        )
+        for _, rows in rounded.groupby(KEY, sort=False)
+    }
+    # numpy 2 calls the maker of arrays by a name that numpy 1, which mmaction2 runs with, does not know
+    return pickle.dumps(content, protocol=2).replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n", 1)

@@ -1,0 +1,123 @@
+"""Networks made faster: the same answers."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torchvision.models import detection
+from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+from torchvision.ops import FrozenBatchNorm2d
+
+from slowfast_det.checkpoints.model import untrained_model
+from slowfast_det.models.network import initialise
+from slowfast_det.models.optimize import folded, for_inference, lower
+from slowfast_det.persons.small_rcnn import SmallBackbone
+from slowfast_det.persons.torchvision_networks import parts_of
+
+CPU = torch.device("cpu")
+NORMS = (nn.BatchNorm2d, nn.BatchNorm3d, FrozenBatchNorm2d)
+
+
+def drawn(network):
+    """Norms that matter, features that stay around 1."""
+    generator = torch.Generator().manual_seed(0)
+    for name, tensor in network.state_dict().items():
+        if name.endswith("running_mean"):
+            tensor.normal_(0, 0.1, generator=generator)
+        elif name.endswith("running_var"):
+            tensor.uniform_(0.5, 1.5, generator=generator)
+        elif tensor.dim() == 1 and name.endswith("weight"):
+            tensor.uniform_(0.2, 0.6, generator=generator)
+    return network.eval()
+
+
+BACKBONES = {
+    "resnet50 with norms in the pyramid": lambda: (
+        detection.fasterrcnn_resnet50_fpn_v2(weights=None, weights_backbone=None).backbone
+    ),
+    "resnet50 with frozen norms": lambda: resnet_fpn_backbone(
+        backbone_name="resnet50", weights=None, norm_layer=partial(FrozenBatchNorm2d, eps=0.0)
+    ),
+    "mobilenet": lambda: detection.fasterrcnn_mobilenet_v3_large_320_fpn(weights=None, weights_backbone=None).backbone,
+    "small": lambda: SmallBackbone(8),
+}
+
+
+@pytest.mark.parametrize("build", BACKBONES.values(), ids=BACKBONES)
+def test_norms_are_folded(build):
+    torch.manual_seed(0)
+    network = drawn(build())
+    fast = folded(network)
+    assert any(isinstance(module, NORMS) for module in network.modules())
+    assert not any(isinstance(module, NORMS) for module in fast.modules())
+    images = torch.randn(2, 3, 64, 96)
+    with torch.no_grad():
+        for name, expected in network(images).items():
+            scale = expected.abs().max()
+            assert scale > 1e-3
+            torch.testing.assert_close(fast(images)[name], expected, atol=1e-5 * float(scale), rtol=1e-5)
+
+
+def test_norms_of_three_dimensions_too():
+    torch.manual_seed(0)
+    network = untrained_model("tiny").network
+    initialise(network, head_std=0.3, zero_final_norm=False)
+    fast = folded(drawn(network))
+    assert not any(isinstance(module, NORMS) for module in fast.modules())
+    clip, boxes = torch.randn(1, 3, 8, 64, 64), torch.tensor([[0, 4.0, 4, 60, 60]])
+    with torch.no_grad():
+        torch.testing.assert_close(fast(clip, boxes), network(clip, boxes), atol=1e-4, rtol=1e-4)
+
+
+def test_a_norm_without_a_convolution_before_it_stays():
+    network = nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 4, 1), nn.ReLU(), nn.BatchNorm2d(4)).eval()
+    assert sum(isinstance(module, nn.BatchNorm2d) for module in folded(network)) == 2
+
+
+def test_half_precision_within_the_parts_only():
+    torch.manual_seed(0)
+    network = detection.fasterrcnn_mobilenet_v3_large_320_fpn(weights=None, weights_backbone=None).eval()
+    seen = {}
+    for name, part in zip(("backbone", "rpn", "head", "predictor"), parts_of(network), strict=True):
+        inner = next(module for module in part.modules() if isinstance(module, nn.Conv2d | nn.Linear))
+        inner.register_forward_hook(lambda _, inputs, output, name=name: seen.update({name: output.dtype}))
+    fast = for_inference(network, parts_of, "bf16", CPU)
+    with torch.no_grad():
+        features = fast.backbone(torch.randn(1, 3, 64, 96))
+        logits, deltas = fast.rpn.head(list(features.values()))
+        scores, boxes = fast.roi_heads.box_predictor(fast.roi_heads.box_head(torch.randn(5, 256, 7, 7)))
+    assert set(seen.values()) == {torch.bfloat16}
+    assert len(seen) == 4
+    outputs = [*features.values(), *logits, *deltas, scores, boxes]
+    assert {output.dtype for output in outputs} == {torch.float32}
+    with torch.no_grad():
+        exact = network.backbone(torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(1)))
+        near = fast.backbone(torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(1)))
+    for name, expected in exact.items():
+        error = float((near[name] - expected).norm() / expected.norm())
+        assert 0 < error < 0.03  # bf16 keeps 8 bits
+
+
+def test_fp32_is_the_network_itself():
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)).eval()
+    assert for_inference(network, lambda _: (), "fp32", CPU) is network
+    fast = for_inference(network, lambda _: (), "auto", CPU)
+    assert fast is not network
+    assert next(fast.parameters()).dtype == torch.float32
+
+
+def test_containers_are_converted():
+    class Both(nn.Module):
+        def forward(self, maps):
+            assert all(each.dtype == torch.bfloat16 for each in maps)
+            return {"sum": sum(maps)}, [maps[0]]
+
+    part = Both()
+    lower([part], torch.bfloat16)
+    first, second = part([torch.ones(2), torch.ones(2)])
+    assert first["sum"].dtype == second[0].dtype == torch.float32
+    np.testing.assert_array_equal(first["sum"].numpy(), [2, 2])
