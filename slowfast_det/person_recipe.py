@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from ava_tools.settings import Settings, overridden, parse_settings, read_text, read_yaml
-from slowfast_det.config import find_config
+from slowfast_det.config import config_names, find_config
 from slowfast_det.recipe import OptimisationConfig, RunConfig, ScheduleConfig, Text
 
 KINDS = (
@@ -73,7 +73,7 @@ class PersonScheduleConfig(ScheduleConfig):
 
 
 class PersonTrainingConfig(OptimisationConfig):
-    """The optimisation of a person detector; its defaults are those of fine-tuning."""
+    """The optimisation of a person detector."""
 
     epochs: int = Field(12, ge=1)
     """Passes over the training frames."""
@@ -87,8 +87,8 @@ class PersonTrainingConfig(OptimisationConfig):
     """Of all weights but those of batch norms."""
     clip_gradient: float | None = Field(10.0, gt=0)
     """Largest length of the whole gradient."""
-    freeze_norm: bool = True
-    """Batch norms keep their statistics: batches of a few frames give no better ones. From scratch they must not."""
+    freeze_norm: bool = False
+    """Batch norms keep the statistics of ``init``: batches of a few frames give no better ones."""
 
 
 class PersonRecipe(RunConfig):
@@ -113,6 +113,8 @@ class PersonRecipe(RunConfig):
             raise ValueError(f"actors are {list(self.actors)}; names that differ are expected")
         if self.init is None and self.detector.frozen_stages:
             raise ValueError("detector.frozen_stages keeps weights of init, and none is given")
+        if self.init is None and self.training.freeze_norm:
+            raise ValueError("training.freeze_norm keeps statistics of init, and none is given")
         return self
 
 
@@ -125,3 +127,14 @@ def read_person_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Per
     path = find_config(str(recipe), FOLDER)
     name = f"{path} with {' '.join(overrides)}" if overrides else str(path)
     return parse_settings(PersonRecipe, overridden(read_yaml(read_text(path), str(path)), overrides), name)
+
+
+def is_person_recipe(recipe: str | Path) -> bool:
+    """Whether a recipe is one of a person detector: a packaged one by its whole name, or a file with such a section.
+
+    Raises:
+        InputError: the file cannot be read as settings.
+    """
+    if str(recipe).startswith(f"{FOLDER}/") and str(recipe).removeprefix(f"{FOLDER}/") in config_names(FOLDER):
+        return True
+    return Path(recipe).is_file() and "detector" in read_yaml(read_text(Path(recipe)), str(recipe))

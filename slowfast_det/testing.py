@@ -98,7 +98,8 @@ def _persons(
         boxes = annotated[annotated["x1"].notna()].drop_duplicates([*KEY, *COORDINATES]).assign(score=np.nan)
         note = "persons are where the truth has them; detected ones would give less"
         return PrecomputedBoxes(boxes), boxes, [note]
-    return load_person_detector(source, min_score=least).to(device), annotated, []
+    detector = load_person_detector(source, min_score=least, precision=recipe.precision)
+    return detector.to(device), annotated, []
 
 
 @dataclass(frozen=True)

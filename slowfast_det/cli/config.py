@@ -13,16 +13,18 @@ def config(name: str | None = None, *overrides: str) -> None:
     """Print a recipe as yaml with every key and what it means; without a NAME the names of those that are packaged.
 
     Args:
-        name: A recipe by name or yaml file: ours, or one of PySlowFast's.
+        name: A recipe by name or yaml file: ours, of action or of person detectors, or one of PySlowFast's.
         overrides: Settings over the recipe's: key=value.
     """
     from slowfast_det.config import config_names
+    from slowfast_det.person_recipe import FOLDER, is_person_recipe, read_person_recipe
     from slowfast_det.recipe import read_recipe
 
     if name is None:
-        print("\n".join(config_names()))
+        print("\n".join([*config_names(), *(f"{FOLDER}/{each}" for each in config_names(FOLDER))]))
     else:
-        print("\n".join(described(read_recipe(name, overrides))))
+        read = read_person_recipe if is_person_recipe(name) else read_recipe
+        print("\n".join(described(read(name, overrides))))
 
 
 def described(settings: Settings, indent: str = "") -> Iterator[str]:

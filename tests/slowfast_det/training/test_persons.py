@@ -19,6 +19,7 @@ from torchvision.models import detection
 from ava_tools.errors import InputError
 from ava_tools.manifest import read_data_set
 from ava_tools.media.reader import open_film
+from slowfast_det.config import config_names
 from slowfast_det.distributed import World
 from slowfast_det.person_recipe import FrameVariationConfig, read_person_recipe
 from slowfast_det.persons.loading import load_person_detector
@@ -208,6 +209,7 @@ def test_frozen_stages_do_not_move(train, tmp_path):
         (["actors=[]"], "actors: .*at least 1"),
         (["detector.network=yolo"], "detector.network: .*fasterrcnn_resnet50_fpn_v2"),
         (["detector.frozen_stages=2"], "frozen_stages keeps weights of init, and none is given"),
+        (["training.freeze_norm=true"], "freeze_norm keeps statistics of init, and none is given"),
         (["training.loss.kind=focal"], "training.loss is no setting"),
         (["train_split=val"], "no split 'val'"),
         (["augmentation.min_size=[8]"], "min_size is .8.; pixels from 16"),
@@ -296,3 +298,21 @@ def test_predicted_boxes_are_nobodys_truth(changed_data):
     split = {"truth": "train.csv", "boxes": "boxes.csv"}
     folder = changed_data({"boxes.csv": "a,0.5,0,0,1,1,,0.99\n"}, splits={"train": split})
     assert len(read_actor_frames(read_data_set(folder), "train", ["person"]).boxes) == 30
+
+
+@pytest.mark.parametrize("name", config_names("persons"))
+def test_packaged_recipes(command, name):
+    recipe = read_person_recipe(name)
+    assert read_person_recipe(f"persons/{name}") == recipe
+    printed = command("config", f"persons/{name}", "training.epochs=3")
+    assert printed.code == 0
+    assert "epochs: 3" in printed.out
+    assert "# Shorter sides of which one is drawn" in printed.out
+    assert (recipe.init is None) == (name == "small")
+    assert f"persons/{name}" in command("config").out.splitlines()
+
+
+def test_a_name_that_is_nearly_right(command):
+    outcome = command("train-persons", "resnet", "data=x")
+    assert outcome.code == 1
+    assert "resnet: no such config; did you mean resnet50?" in outcome.err
