@@ -9,6 +9,7 @@ from ava_tools.cli.run import console
 
 if TYPE_CHECKING:
     from slowfast_det.checkpoints.transfer import Transfer
+    from slowfast_det.training.loop import Outcome
 
 DEFAULT = "slowfast_r50_8x8"
 
@@ -44,10 +45,7 @@ def train(config: str, *overrides: str) -> None:
             )
         outcome = run_training(recipe, preparation.task, world)
         if world.is_first:
-            for file in sorted(Path(recipe.out).glob("*.safetensors")):
-                print(file)
-            if outcome.unreadable:
-                console.print(f"note: {outcome.unreadable:,} samples could not be read; others took their places")
+            tell_outcome(recipe.out, outcome)
 
 
 def of_folder(config: str, overrides: list[str], default: str = DEFAULT) -> tuple[str, list[str]]:
@@ -56,6 +54,14 @@ def of_folder(config: str, overrides: list[str], default: str = DEFAULT) -> tupl
         console.print(f"{config}: a data set's folder; the recipe is {default}")
         return default, [f"data={config}", *overrides]
     return config, overrides
+
+
+def tell_outcome(out: str, outcome: Outcome) -> None:
+    """Print the checkpoints that a training has left."""
+    for file in sorted(Path(out).glob("*.safetensors")):
+        print(file)
+    if outcome.unreadable:
+        console.print(f"note: {outcome.unreadable:,} samples could not be read; others took their places")
 
 
 def show_transfer(loaded: Transfer) -> None:

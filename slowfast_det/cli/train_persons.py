@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ava_tools.cli.run import console
-from slowfast_det.cli.train import of_folder
+from slowfast_det.cli.train import of_folder, tell_outcome
 
 DEFAULT = "resnet50"
 
@@ -40,7 +38,4 @@ def train_persons(config: str, *overrides: str) -> None:
             )
         outcome = run_training(recipe, preparation.task, world)
         if world.is_first:
-            for file in sorted(Path(recipe.out).glob("*.safetensors")):
-                print(file)
-            if outcome.unreadable:
-                console.print(f"note: {outcome.unreadable:,} samples could not be read; others took their places")
+            tell_outcome(recipe.out, outcome)
