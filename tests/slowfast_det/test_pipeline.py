@@ -22,6 +22,7 @@ from slowfast_det.clips.sample import stream_clips
 from slowfast_det.keyframe import Selection
 from slowfast_det.persons.precomputed import PrecomputedBoxes
 from slowfast_det.pipeline import ActionDetector, FilmRun, Span
+from slowfast_det.smoothing import Smoothing
 
 TWO = [(0.1, 0.2, 0.45, 0.9), (0.5, 0.25, 0.912345, 0.95)]
 COLUMNS = ["video", "time", "person", "x1", "y1", "x2", "y2", "action_id", "action", "score"]
@@ -311,6 +312,24 @@ def test_identities_last_over_the_film(gallery, tiny_model, stub):
     assert [keyframe.persons.tolist() for keyframe in result] == [[1, 2]] * 6
 
 
+def test_a_gap_is_bridged_and_scored(gallery, tiny_model, stub):
+    """The same key frames; whoever flickers is there, with the scores of the place where he is put."""
+    boxes = [(0.1 + 0.02 * n, 0.2, 0.4 + 0.02 * n, 0.9) for n in range(6)]
+    flickering = stub(lambda n: [] if n == 2 else [boxes[n]])
+    steady = stub(lambda n: [boxes[n]])
+    span = Span(every=0.5)
+    whole = ActionDetector(tiny_model, steady, "cpu")(gallery / "film.mp4", span)
+    plain = ActionDetector(tiny_model, flickering, "cpu")(gallery / "film.mp4", span)
+    flickering.frames.clear()
+    smooth = ActionDetector(tiny_model, flickering, "cpu", smoothing=Smoothing())(gallery / "film.mp4", span)
+    assert [keyframe.time for keyframe in smooth] == [keyframe.time for keyframe in whole]
+    assert [len(keyframe.boxes) for keyframe in plain] == [1, 1, 0, 1, 1, 1]
+    for one, other in zip(smooth, whole, strict=True):
+        np.testing.assert_allclose(one.boxes, other.boxes, atol=1e-9)
+        np.testing.assert_allclose(one.scores, other.scores, atol=1e-5)
+        assert one.persons.tolist() == [1]
+
+
 class Pictures:
     """Frames that count how many of them, and of the pictures made of them, are alive."""
 
@@ -374,11 +393,12 @@ def test_clips_hold_no_more_in_a_longer_film(every, clips_of_400):
     assert most[1]["frames"] <= 40  # half a clip ahead of its key frame
 
 
-def test_a_stream_holds_no_more_in_a_longer_film(tiny_model, stub):
+@pytest.mark.parametrize("smoothing", [None, Smoothing()], ids=["plain", "steadied"])
+def test_a_stream_holds_no_more_in_a_longer_film(tiny_model, stub, smoothing):
     most = []
     for count in (300, 6000):
         source = Pictures(count)
-        run = FilmRun(ActionDetector(tiny_model, stub([]), "cpu"), source, Span())
+        run = FilmRun(ActionDetector(tiny_model, stub([]), "cpu", smoothing=smoothing), source, Span())
         run._detector.persons.frames = _Forgetful()
         assert sum(1 for _ in run) == count // 30
         most.append(source.most)

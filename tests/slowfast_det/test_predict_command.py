@@ -45,6 +45,29 @@ def detecting(monkeypatch, stub):
     return use
 
 
+def test_options_of_the_person_detector(predict, film, stub, monkeypatch):
+    asked = {}
+
+    def load(*arguments, **options):
+        asked.update(options, arguments=arguments)
+        return stub(TWO)
+
+    monkeypatch.setattr("slowfast_det.persons.loading.load_person_detector", load)
+    options = ["--persons", "x.pkl", "--person-score", "0.6", "--actors", "bird,car", "--max-persons", "7"]
+    options += ["--min-side", "12", "--max-overlap", "0.4", "--min-size", "320", "--max-size", "640"]
+    done = predict(film, *options, "--detectron2", "config.yaml", "--precision", "fp32", "--smooth")
+    assert done.code == 0
+    assert asked == {
+        "arguments": ("x.pkl", 0.6, 320, 640),
+        "max_overlap": 0.4,
+        "max_persons": 7,
+        "min_side": 12,
+        "actors": ["bird", "car"],
+        "precision": "fp32",
+        "detectron2": Path("config.yaml"),
+    }
+
+
 def times_of(rows):
     return list(dict.fromkeys(row[1] for row in rows))
 
@@ -421,6 +444,15 @@ def test_stdout_holds_only_paths(predict, film, given):
         pytest.param(["--model", "m"], "SOURCE is missing", id="no source"),
         pytest.param(["FILM"], "--model is missing", id="no model"),
         pytest.param(["FILM", "--model", "m", "--boxes", "b", "--persons", "p"], "both given", id="boxes and persons"),
+        pytest.param(
+            ["FILM", "--model", "m", "--boxes", "b", "--min-side", "9"],
+            "--boxes and --min-side are both given",
+            id="side",
+        ),
+        pytest.param(
+            ["FILM", "--model", "m", "--boxes", "b", "--smooth"], "--boxes and --smooth are both given", id="smooth"
+        ),
+        pytest.param(["FILM", "--model", "m", "--person-score", "2"], "Must be <= 1", id="impossible score"),
         pytest.param(
             ["FILM", "--model", "m", "--start", "5", "--end", "4"], "end is 4, before start at 5", id="end before start"
         ),
