@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from slowfast_det.persons.precomputed import PrecomputedBoxes
     from slowfast_det.pipeline import ActionDetector
     from slowfast_det.results import FilmResult
+    from slowfast_det.smoothing import Smoothing
     from slowfast_det.span import Span
 
 _HOMES = {
@@ -25,6 +26,7 @@ _HOMES = {
     "Keyframe": "keyframe",
     "Model": "checkpoints.model",
     "PrecomputedBoxes": "persons.precomputed",
+    "Smoothing": "smoothing",
     "Span": "span",
     "load_classifier": "checkpoints.model",
     "load_model": "checkpoints.model",
@@ -38,6 +40,7 @@ __all__ = [
     "Keyframe",
     "Model",
     "PrecomputedBoxes",
+    "Smoothing",
     "Span",
     "load_classifier",
     "load_model",

@@ -13,6 +13,8 @@ import numpy as np
 
 from ava_tools.atomic import replacing
 from ava_tools.errors import InputError
+from ava_tools.media.library import Library
+from ava_tools.media.probe import FilmInfo
 from slowfast_det.moments import Moment
 from slowfast_det.smoothing import Sighting
 
@@ -23,8 +25,10 @@ _PARTS = "part-*.jsonl"
 class SightingLog:
     """A folder of json lines, one a key frame; each process appends to a file of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, library: Library) -> None:
+        """``library``: the films; what was found in others, or in films that were replaced since, does not count."""
         self._folder = folder
+        self._films = {name: _mark(info) for name, info in library.films.items()}
         self._own = folder / _PARTS.replace("*", uuid4().hex)
 
     def begin(self, settings: Mapping[str, Any], overwrite: bool) -> None:
@@ -58,24 +62,32 @@ class SightingLog:
         for path in sorted(self._folder.glob(_PARTS)):
             for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
                 with suppress(ValueError, KeyError, TypeError, IndexError):
-                    sighting = _parsed(json.loads(line))
-                    found[Moment(sighting.of, sighting.time)] = sighting
+                    entry = json.loads(line)
+                    sighting = _parsed(entry)
+                    if self._films.get(sighting.of) == entry["film"]:
+                        found[Moment(sighting.of, sighting.time)] = sighting
         return found
 
     def write(self, sightings: Iterable[Sighting[str]]) -> None:
         """Add key frames; they outlive whatever happens to this process."""
-        lines = [json.dumps(_as_json(sighting)) + "\n" for sighting in sightings]
+        lines = [json.dumps(self._as_json(sighting)) + "\n" for sighting in sightings]
         with self._own.open("a", encoding="utf-8") as file:
             file.write("".join(lines))
 
+    def _as_json(self, sighting: Sighting[str]) -> dict[str, Any]:
+        rows = zip(sighting.boxes.tolist(), sighting.scores.tolist(), sighting.classes.tolist(), strict=True)
+        return {
+            "video": sighting.of,
+            "film": self._films[sighting.of],
+            "time": sighting.time,
+            "persons": [[*box, score, kind] for box, score, kind in rows],
+        }
 
-def _as_json(sighting: Sighting[str]) -> dict[str, Any]:
-    rows = zip(sighting.boxes.tolist(), sighting.scores.tolist(), sighting.classes.tolist(), strict=True)
-    return {
-        "video": sighting.of,
-        "time": sighting.time,
-        "persons": [[*box, score, kind] for box, score, kind in rows],
-    }
+
+def _mark(info: FilmInfo) -> str:
+    """What tells a film from one that takes its place; copies of it are the same."""
+    size = info.path.stat().st_size if info.path.is_file() else 0
+    return f"{info.width}x{info.height} {info.rate} {info.duration} {size}"
 
 
 def _parsed(entry: Any) -> Sighting[str]:

@@ -78,7 +78,7 @@ def propose(
     from slowfast_det.training.run import owned
 
     plan, problems = _plan(sources, split, every, start, end, time_origin, frame_rate)
-    log = SightingLog(out / "sightings")
+    log = SightingLog(out / "sightings", plan.library)
     with joined(device) as world, owned(out, "--out names another folder") if world.is_first else nullcontext():
         detector = options.load(precision, str(world.device), _MIN_SCORE)
         if world.is_first:

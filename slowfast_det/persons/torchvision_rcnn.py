@@ -120,7 +120,7 @@ def published_state(name: str) -> dict[str, Tensor]:
     kind = recognise(state, name)
     if kind != name:
         raise InputError(f"{cached_path(URLS[name])}: holds {kind}; delete it, and {name} will be fetched again")
-    return state
+    return {key: value for key, value in state.items() if not key.endswith("num_batches_tracked")}  # norms were fixed
 
 
 def torchvision_detector(file: WeightFile, options: DetectorOptions) -> TorchvisionDetector:

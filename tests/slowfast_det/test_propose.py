@@ -161,19 +161,19 @@ def test_what_was_found_is_not_looked_for_again(library, tmp_path):
     whole = find_persons(Clock(), moments, library, ALONE)
     broken = Clock(fail_at=17)
     with pytest.raises(KeyboardInterrupt):
-        find_persons(broken, moments, library, ALONE, log=made(tmp_path))
-    kept = len(SightingLog(tmp_path).read())
+        find_persons(broken, moments, library, ALONE, log=made(tmp_path, library))
+    kept = len(SightingLog(tmp_path, library).read())
     assert 10 <= kept <= 17
     rest = Clock()
-    again = find_persons(rest, moments, library, ALONE, log=made(tmp_path))
+    again = find_persons(rest, moments, library, ALONE, log=made(tmp_path, library))
     assert rest.seen == 30 - kept
     pd.testing.assert_frame_equal(boxes_table(again.sightings), boxes_table(whole.sightings))
     idle = Clock(fail_at=0)
-    assert len(find_persons(idle, moments, library, ALONE, log=made(tmp_path)).sightings) == 30
+    assert len(find_persons(idle, moments, library, ALONE, log=made(tmp_path, library)).sightings) == 30
 
 
-def made(folder, **settings):
-    log = SightingLog(folder)
+def made(folder, library, **settings):
+    log = SightingLog(folder, library)
     log.begin({"persons": "x"} | settings, overwrite=False)
     return log
 
@@ -183,6 +183,7 @@ def made(folder, **settings):
     [
         pytest.param(lambda text: text[:-20], id="cut off"),
         pytest.param(lambda text: text + '{"video": "a", "time": "later", "persons": []}\n', id="no time"),
+        pytest.param(lambda text: text + '{"video": "a", "film": "another", "time": 9, "persons": []}\n', id="no film"),
         pytest.param(lambda text: text + '{"video": "a", "time": 9, "persons": [[1, 2, 3]]}\n', id="no boxes"),
         pytest.param(
             lambda text: text + '{"video": "a", "time": 9, "persons": [[1, 2, 3, 4, 5, NaN]]}\n', id="no number"
@@ -192,24 +193,35 @@ def made(folder, **settings):
 )
 def test_damaged_lines_are_forgotten(library, tmp_path, damage):
     moments = [Moment("a", time / 4) for time in range(6)]
-    find_persons(Clock(), moments, library, ALONE, log=made(tmp_path))
+    find_persons(Clock(), moments, library, ALONE, log=made(tmp_path, library))
     (part,) = tmp_path.glob("part-*.jsonl")
     part.write_text(damage(part.read_text()), encoding="latin1")
-    known = SightingLog(tmp_path).read()
+    known = SightingLog(tmp_path, library).read()
     assert 5 <= len(known) <= 6
     assert set(known) <= set(moments)
     clock = Clock()
-    assert len(find_persons(clock, moments, library, ALONE, log=made(tmp_path)).sightings) == 6
+    assert len(find_persons(clock, moments, library, ALONE, log=made(tmp_path, library)).sightings) == 6
     assert clock.seen == 6 - len(known)
 
 
-def test_other_settings_are_refused(tmp_path):
-    made(tmp_path, person_score=0.5)
-    made(tmp_path, person_score=0.5)
+def test_a_film_that_was_replaced_is_looked_at_again(films, tmp_path):
+    def write(count):
+        return library_of([films.write(tmp_path / "film.mp4", films.steady(count, 30))])
+
+    moments = [Moment("film", 0.5), Moment("film", 1.0)]
+    library = write(60)
+    find_persons(Clock(), moments, library, ALONE, log=made(tmp_path / "log", library))
+    assert len(made(tmp_path / "log", library).read()) == 2
+    assert made(tmp_path / "log", write(61)).read() == {}
+
+
+def test_other_settings_are_refused(library, tmp_path):
+    made(tmp_path, library, person_score=0.5)
+    made(tmp_path, library, person_score=0.5)
     with pytest.raises(InputError, match=r"person_score was 0.5 and is 0.3; --overwrite begins anew"):
-        made(tmp_path, person_score=0.3)
+        made(tmp_path, library, person_score=0.3)
     (tmp_path / "part-x.jsonl").write_text("{}\n")
-    SightingLog(tmp_path).begin({"persons": "y"}, overwrite=True)
+    SightingLog(tmp_path, library).begin({"persons": "y"}, overwrite=True)
     assert list(tmp_path.glob("part-*")) == []
 
 
@@ -374,7 +386,7 @@ def test_a_process_that_dies_loses_nothing(films, detector, tmp_path, number):
         time.sleep(0.02)
     first.send_signal(number)
     _, told = first.communicate(timeout=60)
-    kept = len(SightingLog(parts).read())
+    kept = len(SightingLog(parts, library_of([film])).read())
     assert first.returncode != 0
     assert 0 < kept < 1000
     if number == signal.SIGINT:
