@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ava_tools.errors import InputError
+from slowfast_det.weights.files import refuse_broken
 
 POOLED = 7  # bins of a region, each way
 
@@ -112,6 +113,7 @@ class Detectron2Weights:
         ]
         if any(problems):
             raise InputError(f"{self.source}: {', '.join(filter(None, problems))}; {_EXPECTED}")
+        refuse_broken(found, self.source)
         return {our: found[their] for our, their in wanted.items()}
 
 

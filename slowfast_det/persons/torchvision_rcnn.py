@@ -27,7 +27,7 @@ from slowfast_det.persons.torchvision_networks import (
     parts_of,
     recognise,
 )
-from slowfast_det.weights.files import WeightFile, state_dict_of
+from slowfast_det.weights.files import WeightFile, refuse_broken, state_dict_of
 from slowfast_det.weights.hub import cached_path, fetch_state_dict
 
 
@@ -142,6 +142,7 @@ def described_state(file: WeightFile) -> tuple[dict[str, Tensor], About]:
     name = str(file.path)
     state = _state_of(file.content, name)
     kind = recognise(state, name)
+    refuse_broken(state, name)
     told = read_about(file.metadata, name)
     labels = state[f"{HEAD}cls_score.weight"].shape[0] - 1
     if told is not None and (told.network, len(told.classes)) != (kind, labels):

@@ -112,6 +112,17 @@ def _open_torch(path: Path, head: bytes) -> WeightFile:
     raise InputError(f"{path}: is damaged, cut off, or no weight file at all; nothing in it was run; {_EXPECTED}")
 
 
+def refuse_broken(tensors: Mapping[str, Tensor], name: str) -> None:
+    """Make sure that weights are numbers: a detector of others would find nobody, and say nothing.
+
+    Raises:
+        InputError: a tensor holds NaN or an infinity.
+    """
+    broken = next((key for key, value in tensors.items() if not bool(value.isfinite().all())), None)
+    if broken is not None:
+        raise InputError(f"{name}: {broken} holds numbers that are not finite; the file is damaged")
+
+
 def state_dict_of(content: Any) -> dict[str, Tensor] | None:
     """The mapping as a state dict, if that is what it is."""
     if not isinstance(content, Mapping) or not content:

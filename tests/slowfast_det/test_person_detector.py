@@ -390,9 +390,16 @@ def spoil(path):
     torch.save({name: tensor for name, tensor in state.items() if "rpn.head" not in name}, path)
 
 
+def break_one(path):
+    state = torch.load(path)
+    state["backbone.fpn.inner_blocks.0.0.weight"][3] = float("nan")
+    torch.save(state, path)
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
+        pytest.param(break_one, r"inner_blocks.0.0.weight holds numbers that are not finite", id="no numbers"),
         pytest.param(
             lambda path: torch.save({"fc.weight": torch.ones(2)}, path), "no person detector", id="other network"
         ),

@@ -116,6 +116,11 @@ def having(name, shape=(1,)):
         pytest.param(
             having("proposal_generator.anchor_generator.cell_anchors.0", (3, 4)), "has other anchors", id="anchors"
         ),
+        pytest.param(
+            lambda arrays: arrays | {f"{NORM}.bias": np.full_like(arrays[f"{NORM}.bias"], np.inf)},
+            rf"{NORM}.bias holds numbers that are not finite",
+            id="no numbers",
+        ),
         pytest.param(having("pixel_std", (1,)), "its pixel_std has 1 numbers; 3 are expected", id="pixel_std"),
     ],
 )
