@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -17,6 +18,7 @@ from ava_tools.settings import Settings, parse_settings, read_text, read_yaml
 from ava_tools.tables import KEY, read_key_frames
 
 MANIFEST = "dataset.yaml"
+_SPLIT_NAME = re.compile(r"\w[\w. -]{0,99}")
 
 
 def _as_list(value: Any) -> Any:
@@ -59,6 +61,9 @@ class DataSet(Settings):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        for name in self.splits:
+            if not _SPLIT_NAME.fullmatch(name):  # files of results are called so
+                raise ValueError(f"a split is called {name!r}; letters, digits, spaces and . - _ within are expected")
         if self.start is not None and self.end is not None and self.start > self.end:
             raise ValueError(f"start {self.start:g} is after end {self.end:g}")
         return self
@@ -72,6 +77,14 @@ class DataSet(Settings):
         if name not in self.splits:
             raise InputError(f"the data set has no split {name!r}; it has {', '.join(self.splits)}")
         return self.splits[name]
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that it names, beside the films."""
+        splits = self.splits.values()
+        optional = [self.labels, *(split.excluded for split in splits)]
+        named = [path for split in splits for path in (*split.truth, *split.boxes)]
+        return [*named, *(path for path in optional if path is not None)]
 
     def read_labels(self) -> Labels:
         """The actions: those of the list, or AVA's 80."""
@@ -131,14 +144,7 @@ def read_data_set(path: str | Path) -> DataSet:
             },
         }
     )
-    for expected in _files(data_set):
+    for expected in (data_set.films, *data_set.files):
         if not expected.exists():
             raise InputError(f"{file}: names {expected}, which does not exist")
     return data_set
-
-
-def _files(data_set: DataSet) -> list[Path]:
-    splits = data_set.splits.values()
-    optional = [data_set.labels, *(split.excluded for split in splits)]
-    named = [path for split in splits for path in (*split.truth, *split.boxes)]
-    return [data_set.films, *named, *(path for path in optional if path is not None)]

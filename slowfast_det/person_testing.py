@@ -81,7 +81,7 @@ def run_person_test(
     examination: PersonExamination,
     detector: PersonDetector,
     world: World,
-    advance: Callable[[Sighting[str]], None] = lambda sighting: None,
+    keep: Callable[[Sighting[str]], None] = lambda sighting: None,
 ) -> PersonsTested | None:
     """Look at all key frames, shared by the processes; the first one gets the answer."""
     data_set = examination.data_set
@@ -91,7 +91,7 @@ def run_person_test(
         examination.library,
         world,
         frame_rate=data_set.frame_rate,
-        advance=advance,
+        keep=keep,
     )
     if found is None:
         return None

@@ -44,6 +44,7 @@ class ProposalPlan:
         time_origin: timestamp of the films' start.
         frame_rate: images a second of folders of frames.
         labels: the data set's actions.
+        files: that are read beside the films.
     """
 
     library: Library
@@ -51,6 +52,7 @@ class ProposalPlan:
     time_origin: float
     frame_rate: float
     labels: Labels | None = None
+    files: tuple[Path, ...] = ()
 
     @property
     def moments(self) -> tuple[Moment, ...]:
@@ -81,11 +83,7 @@ def plan_for_data_set(
         truths[name] = data_set.counted(pd.concat([read_truth(path) for path in split.truth]), split)
     names = pd.concat([truth["video"] for truth in truths.values()])
     library = open_library(data_set.films, names, data_set.frame_rate)
-    span = Span(
-        1.0 if every is None else every,
-        max(0.0, (data_set.start or origin) - origin) if start is None else start,
-        data_set.end - origin if end is None and data_set.end is not None else end,
-    )
+    span = _span(data_set, every, start, end)
     parts = []
     for name, truth in truths.items():
         if every is None:
@@ -94,7 +92,8 @@ def plan_for_data_set(
             own = {film: info for film, info in library.films.items() if film in set(truth["video"])}
             moments = spaced_moments(replace(library, films=own), span)
         parts.append(Part(name, moments, truth))
-    return _checked(ProposalPlan(library, tuple(parts), origin, data_set.frame_rate, data_set.read_labels()))
+    labels, files = data_set.read_labels(), tuple(data_set.files)
+    return _checked(ProposalPlan(library, tuple(parts), origin, data_set.frame_rate, labels, files))
 
 
 def plan_for_films(paths: Sequence[Path], span: Span, frame_rate: float) -> ProposalPlan:
@@ -106,6 +105,15 @@ def plan_for_films(paths: Sequence[Path], span: Span, frame_rate: float) -> Prop
     library = library_of(paths, frame_rate)
     part = Part(FILMS, spaced_moments(library, span))
     return _checked(ProposalPlan(library, (part,), span.time_origin, frame_rate))
+
+
+def _span(data_set: DataSet, every: float | None, start: float | None, end: float | None) -> Span:
+    """Seconds from the films' start, where the data set has timestamps."""
+    if start is None and data_set.start is not None:
+        start = max(0.0, data_set.start - data_set.time_origin)
+    if end is None and data_set.end is not None:
+        end = data_set.end - data_set.time_origin
+    return Span(every or 1.0, start or 0.0, end)
 
 
 def _checked(plan: ProposalPlan) -> ProposalPlan:

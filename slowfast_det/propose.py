@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice, pairwise
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -20,11 +21,10 @@ from slowfast_det.clips.sample import Clip, clip_moments, stream_clips
 from slowfast_det.distributed import World
 from slowfast_det.moments import Moment
 from slowfast_det.persons.protocol import PersonDetector
-from slowfast_det.sighting_log import SightingLog
 from slowfast_det.smoothing import Sighting, Smoothing
 
 T = TypeVar("T")
-_BATCH = 16
+_ON_GPU = 16  # key frames that are looked at together; one fills a CPU, and is safe before the next
 _FAR = 10.0  # seconds between key frames over which a film is entered anew, not read on
 
 
@@ -50,8 +50,8 @@ def find_persons(
     world: World,
     *,
     frame_rate: float = 30.0,
-    log: SightingLog | None = None,
-    advance: Callable[[Sighting[str]], None] = lambda sighting: None,
+    before: Mapping[Moment, Sighting[str]] = {},
+    keep: Callable[[Sighting[str]], None] = lambda sighting: None,
 ) -> Proposals | None:
     """Look for persons at moments of films, which the processes share, none of them twice.
 
@@ -61,30 +61,23 @@ def find_persons(
         library: where the films are.
         world: the processes that work together; the first one gets the answer.
         frame_rate: images a second of folders of frames.
-        log: keeps what is found as it comes, and knows what was found before.
-        advance: called after each key frame.
+        before: what was found before and is not looked for again, the same for all processes.
+        keep: called with each key frame as it is found.
     """
-    before = {} if log is None else {key: each for part in world.gather(log.read()) for key, each in part.items()}
     left = [moment for moment in moments if moment not in before]
     own = world.share(len(left))
     found: list[Sighting[str]] = []
     problems: list[str] = []
     for video, of_film in groupby(left[own.start : own.stop], key=lambda moment: moment.video):
-        times = [moment.time for moment in of_film]
-        try:
-            with open_film(library.films[video].path, frame_rate) as film:
-                for batch in _batches(_look(detector, film, video, times), _BATCH):
-                    if log is not None:
-                        log.write(batch)
-                    found += batch
-                    for sighting in batch:
-                        advance(sighting)
-        except (InputError, OSError) as problem:
-            problems.append(str(problem))
+        clips = _readable(library.films[video].path, frame_rate, [moment.time for moment in of_film], problems)
+        for batch in _batches(clips, 1 if world.device.type == "cpu" else _ON_GPU):
+            for sighting in _look(detector, batch, video):
+                keep(sighting)
+                found.append(sighting)
     parts = world.gather((found, problems))
     if not world.is_first:
         return None
-    known = before | {Moment(each.of, each.time): each for found, _ in parts for each in found}
+    known = {**before, **{Moment(each.of, each.time): each for found, _ in parts for each in found}}
     return Proposals(
         sightings=tuple(known[moment] for moment in moments if moment in known),
         problems=tuple(problem for _, problems in parts for problem in problems),
@@ -92,14 +85,22 @@ def find_persons(
     )
 
 
-def _look(detector: PersonDetector, film: FrameSource, video: str, times: Sequence[float]) -> Iterator[Sighting[str]]:
+def _look(detector: PersonDetector, clips: Sequence[Clip], video: str) -> Iterator[Sighting[str]]:
     """The persons of a film's key frames, coordinates and scores to six decimals as files have them."""
-    for clips in _batches(_key_frames(film, times), _BATCH):
-        frames = [clip.frames[0] for clip in clips]
-        for clip, frame, found in zip(clips, frames, detector(frames), strict=True):
-            boxes = to_unit(found.boxes, frame.shape[1], frame.shape[0]).round(6)
-            classes = np.zeros(len(boxes), np.int64) if found.classes is None else found.classes
-            yield Sighting(clip.time, boxes, found.scores.round(6), classes, video)
+    frames = [clip.frames[0] for clip in clips]
+    for clip, frame, found in zip(clips, frames, detector(frames), strict=True):
+        boxes = to_unit(found.boxes, frame.shape[1], frame.shape[0]).round(6)
+        classes = np.zeros(len(boxes), np.int64) if found.classes is None else found.classes
+        yield Sighting(clip.time, boxes, found.scores.round(6), classes, video)
+
+
+def _readable(path: Path, frame_rate: float, times: Sequence[float], problems: list[str]) -> Iterator[Clip]:
+    """The key frames of a film, as far as it can be read; why it cannot joins the problems."""
+    try:
+        with open_film(path, frame_rate) as film:
+            yield from _key_frames(film, times)
+    except (InputError, OSError) as problem:
+        problems.append(str(problem))
 
 
 def _key_frames(film: FrameSource, times: Sequence[float]) -> Iterator[Clip]:

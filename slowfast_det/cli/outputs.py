@@ -66,7 +66,7 @@ def save_under(
         overwrite: whether it may replace an existing file; never one of ``sources``, which are read.
         sources: files that are read.
         write: writes the file that it is given.
-        keep_equal: leave a file alone that stands under the wanted name and is what would be written.
+        keep_equal: leave a file alone that stands under one of the names and is what would be written.
 
     Returns:
         The name that the file got.
@@ -78,10 +78,10 @@ def save_under(
             write(temporary)
         except InputError as problem:
             raise InputError(str(problem).replace(str(temporary), str(path))) from None
-        if keep_equal and path.is_file() and filecmp.cmp(temporary, path, shallow=False):
-            return path
         for number in count(1):
             candidate = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+            if keep_equal and candidate.is_file() and filecmp.cmp(temporary, candidate, shallow=False):
+                return candidate
             if overwrite and _usable([candidate], sources):
                 os.replace(temporary, candidate)
                 return candidate

@@ -53,6 +53,14 @@ class PersonOptions:
         names = self.__dataclass_fields__
         return tuple(f"--{name.replace('_', '-')}" for name in names if getattr(self, name) != getattr(defaults, name))
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that they name."""
+        persons = self.persons or DEFAULT
+        names = [persons] if Path(persons).is_file() else persons.removeprefix("detectron2:").split("@")
+        paths = [*map(Path, names), *([self.detectron2] if self.detectron2 else [])]
+        return tuple(path for path in paths if path.is_file())
+
     def load(self, precision: Precision, device: str, min_score: float = 0.8) -> MovablePersonDetector:
         """The detector, on its device.
 

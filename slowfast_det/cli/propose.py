@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from slowfast_det.proposal_plan import Part, ProposalPlan
     from slowfast_det.propose import Proposals
+    from slowfast_det.smoothing import Sighting
 
 _FORMATS = ("csv", "pkl")
 _MIN_SCORE = 0.5
@@ -62,11 +63,12 @@ def propose(
         smooth: Bridge short gaps and damp flicker from key frame to key frame.
         out: Folder for the results.
         save: Which files to write, separated by commas: csv, pkl.
-        overwrite: Replace existing results, and begin anew where they were made otherwise.
+        overwrite: Replace existing results, and begin anew where OUT/sightings were found otherwise; without that
+            folder all is looked at again.
         device: auto, cpu, cuda, cuda:1, ...
         precision: Arithmetic of the detector; auto is fp32 on a CPU, bf16 on a GPU that has it.
     """
-    formats = [part.strip().lower() for part in save.split(",") if part.strip()]
+    formats = list(dict.fromkeys(part.strip().lower() for part in save.split(",") if part.strip()))
     if not formats or set(formats) - set(_FORMATS):
         raise MisuseError(f"--save is {save!r}; any of {','.join(_FORMATS)} is expected")
 
@@ -78,29 +80,37 @@ def propose(
     from slowfast_det.training.run import owned
 
     plan, problems = _plan(sources, split, every, start, end, time_origin, frame_rate)
-    log = SightingLog(out / "sightings", plan.library)
     with joined(device) as world, owned(out, "--out names another folder") if world.is_first else nullcontext():
         detector = options.load(precision, str(world.device), _MIN_SCORE)
+        log = SightingLog(out / "sightings", plan.library, len(detector.classes))
         if world.is_first:
-            _tell(plan, problems)
             arithmetic = resolve_precision(precision, world.device)
             log.begin(_settings(options, plan, f"{arithmetic}, asked for {precision}"), overwrite)
         world.wait()
-        with moment_progress(len(world.share(len(plan.moments))), shown=world.is_first) as advance:
-            found = find_persons(
-                detector,
-                plan.moments,
-                plan.library,
-                world,
-                frame_rate=plan.frame_rate,
-                log=log,
-                advance=advance,
-            )
+        before = {moment: each for part in world.gather(log.read()) for moment, each in part.items()}
+        left = len(set(plan.moments) - before.keys())
+        if world.is_first:
+            _tell(plan, problems, left)
+        with moment_progress(len(world.share(left)), shown=world.is_first) as advance:
+
+            def keep(sighting: Sighting[str]) -> None:
+                log.write(sighting)
+                advance(sighting)
+
+            try:
+                found = find_persons(
+                    detector, plan.moments, plan.library, world, frame_rate=plan.frame_rate, before=before, keep=keep
+                )
+            except KeyboardInterrupt:
+                if world.is_first:
+                    _tell_interruption(len(log.read()), len(plan.moments))
+                raise
         if found is not None:
-            _write(plan, found, out, formats, smooth, overwrite)
-            problems += found.problems
-            for problem in found.problems:
+            sources_read = [*plan.files, *options.files, *(info.path for info in plan.library.films.values())]
+            failed = [*_write(plan, found, out, formats, smooth, overwrite, sources_read), *found.problems]
+            for problem in failed:
                 console.print(f"error: {problem}")
+            problems += failed
     return 1 if problems else 0
 
 
@@ -121,6 +131,10 @@ def _plan(
 
     if not sources:
         raise MisuseError("a SOURCE is missing: a data set's folder, a film or a folder of films")
+    try:
+        span = Span(every or 1.0, start or 0.0, end, time_origin or 0.0)
+    except InputError as wrong:
+        raise MisuseError(str(wrong)) from None
     if any(Path(source).name == MANIFEST or (Path(source) / MANIFEST).is_file() for source in sources):
         if len(sources) > 1:
             raise MisuseError("a data set is looked at alone; several sources are given")
@@ -130,67 +144,83 @@ def _plan(
         return plan_for_data_set(read_data_set(sources[0]), splits, every, start, end), []
     if split is not None:
         raise MisuseError(f"--split is of a data set; the source has no {MANIFEST}")
-    try:
-        span = Span(every or 1.0, start or 0.0, end, time_origin or 0.0)
-    except InputError as wrong:
-        raise MisuseError(str(wrong)) from None
     films, problems = expand_sources(sources)
     if not films:
         raise InputError("; ".join(problems))
     return plan_for_films(films, span, frame_rate or 30.0), problems
 
 
-def _tell(plan: ProposalPlan, problems: Sequence[str]) -> None:
+def _tell(plan: ProposalPlan, problems: Sequence[str], left: int) -> None:
     for problem in problems:
         console.print(f"error: {problem}")
     for note in plan.library.report:
         console.print(f"note: {note}")
     console.print(f"looking at {len(plan.moments):,} key frames of {len(plan.library.films):,} films")
+    if left < len(plan.moments):
+        console.print(f"note: {len(plan.moments) - left:,} of them were found before and are not looked at again")
+
+
+def _tell_interruption(found: int, wanted: int) -> None:
+    console.print(f"note: {found:,} of {wanted:,} key frames are found; the same call goes on from there")
 
 
 def _settings(options: PersonOptions, plan: ProposalPlan, arithmetic: str) -> dict[str, Any]:
     """What decides about the boxes of a key frame; files count by their content."""
-    asked: dict[str, Any] = {name: value for name, value in asdict(options).items() if value is not None}
-    asked |= {"persons": options.persons or DEFAULT, "precision": arithmetic, "frame_rate": plan.frame_rate}
-    if options.person_score is None:
-        asked["person_score"] = _MIN_SCORE
-    for name in ("persons", "detectron2"):
-        if Path(str(asked.get(name, ""))).is_file():
-            with open(asked[name], "rb") as file:
-                asked[name] = f"{Path(asked[name]).name} (sha256 {hashlib.file_digest(file, 'sha256').hexdigest()})"
-    return asked
+    given = {name: value for name, value in asdict(options).items() if value is not None}
+    asked: dict[str, Any] = {"persons": DEFAULT, "person_score": _MIN_SCORE} | given
+    asked |= {"precision": arithmetic, "frame_rate": plan.frame_rate, "files": list(map(_digest, options.files))}
+    return {name: value for name, value in asked.items() if Path(str(value)) not in options.files}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return f"sha256 {hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 def _write(
-    plan: ProposalPlan, found: Proposals, out: Path, formats: Sequence[str], smooth: bool, overwrite: bool
-) -> None:
+    plan: ProposalPlan,
+    found: Proposals,
+    out: Path,
+    formats: Sequence[str],
+    smooth: bool,
+    overwrite: bool,
+    sources: Sequence[Path],
+) -> list[str]:
+    """The files, and how good they are; returns a sentence for each split whose truth does not say."""
     from ava_tools.person_files import save_person_boxes
     from slowfast_det.cli.outputs import save_under
     from slowfast_det.propose import boxes_table, of_moments
     from slowfast_det.smoothing import Smoothing
 
+    problems = []
     for part in plan.parts:
         sightings = of_moments(found.sightings, part.moments, Smoothing() if smooth else None)
         boxes = boxes_table(sightings, plan.time_origin)
-        console.print(_summary(part, plan, len(sightings), boxes))
         for suffix in formats:
             path = out / f"{part.name}.{suffix}"
-            print(save_under(path, overwrite, [], partial(save_person_boxes, boxes), keep_equal=True), flush=True)
+            write = partial(save_person_boxes, boxes)
+            print(save_under(path, overwrite, sources, write, keep_equal=True), flush=True)
+        try:
+            console.print(
+                f"{part.name}: {len(boxes):,} boxes on {len(sightings):,} key frames{_recall(part, plan, boxes)}"
+            )
+        except InputError as problem:
+            problems.append(f"{problem}; the boxes of {part.name!r} are written, their recall is not known")
     if found.missed:
         shown = ", ".join(f"{video} at {time + plan.time_origin:g}" for video, time in found.missed[:3])
         more = ", ..." if len(found.missed) > 3 else ""
         console.print(
             f"note: {len(found.missed):,} key frames lie beyond their film's end or cannot be read: {shown}{more}"
         )
+    return problems
 
 
-def _summary(part: Part, plan: ProposalPlan, key_frames: int, boxes: pd.DataFrame) -> str:
-    """How many boxes were found, and how many of the annotated persons."""
+def _recall(part: Part, plan: ProposalPlan, boxes: pd.DataFrame) -> str:
+    """How many of the annotated persons were found."""
     from ava_tools.box_evaluation import evaluate_person_boxes
 
-    told = f"{part.name}: {len(boxes):,} boxes on {key_frames:,} key frames"
     if part.truth is None or not len(part.truth):
-        return told
+        return ""
     report = evaluate_person_boxes(part.truth, boxes, plan.labels)
     recall = ", ".join(f"{share:.3f} at IoU {threshold:g}" for threshold, share in report.recall.items())
-    return f"{told}; recall of the {report.persons:,} persons in the truth: {recall}"
+    return f"; recall of the {report.persons:,} persons in the truth: {recall}"

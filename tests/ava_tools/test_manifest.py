@@ -49,6 +49,17 @@ def test_several_files(folder):
     assert [path.name for path in data_set.split("train").boxes] == ["boxes.csv"]
 
 
+def test_names_of_splits(folder):
+    names = ["train", "v2.2-test_a", "val 2", "été"]
+    assert list(read_data_set(folder(splits={name: {"truth": "train.csv"} for name in names})).splits) == names
+
+
+def test_the_files_of_a_data_set(folder):
+    split = {"truth": ["train.csv", "more.csv"], "boxes": "boxes.csv", "excluded": "excluded.csv"}
+    files = {path.name for path in read_data_set(folder(splits={"train": split})).files}
+    assert files == {"train.csv", "more.csv", "boxes.csv", "excluded.csv", "labels.csv"}
+
+
 def test_which_key_frames_count(folder):
     split = {"truth": "train.csv", "excluded": "excluded.csv", "every": 2}
     data_set = read_data_set(folder(start=2, end=8.5, splits={"train": split}))
@@ -68,6 +79,10 @@ def test_which_key_frames_count(folder):
         ({"start": 9, "end": 3}, "start 9 is after end 3"),
         ({"frame_rate": 0}, "frame_rate: .*greater than 0"),
         ({"labels": "absent.txt"}, "names .*absent.txt, which does not exist"),
+        *(
+            ({"splits": {name: {"truth": "train.csv"}}}, "a split is called .*; letters, digits, spaces and")
+            for name in ("../up", "a/b", ".hidden", "", "new\nline", "a" * 101)
+        ),
     ],
 )
 def test_wrong_manifests(folder, changes, message):

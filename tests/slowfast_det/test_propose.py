@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,6 +22,7 @@ from ava_tools.errors import InputError
 from ava_tools.media.library import library_of, open_library
 from ava_tools.media.reader import open_film
 from ava_tools.tables import read_person_boxes
+from slowfast_det.cli.person_options import PersonOptions
 from slowfast_det.distributed import World
 from slowfast_det.moments import Moment, annotated_moments, spaced_moments
 from slowfast_det.persons.detector_file import About, save_detector
@@ -161,47 +164,88 @@ def test_what_was_found_is_not_looked_for_again(library, tmp_path):
     whole = find_persons(Clock(), moments, library, ALONE)
     broken = Clock(fail_at=17)
     with pytest.raises(KeyboardInterrupt):
-        find_persons(broken, moments, library, ALONE, log=made(tmp_path, library))
-    kept = len(SightingLog(tmp_path, library).read())
-    assert 10 <= kept <= 17
+        logged(broken, moments, library, tmp_path)
+    assert len(made(tmp_path, library).read()) == 17, "each is safe before the next is looked at"
     rest = Clock()
-    again = find_persons(rest, moments, library, ALONE, log=made(tmp_path, library))
-    assert rest.seen == 30 - kept
+    again = logged(rest, moments, library, tmp_path)
+    assert rest.seen == 13
     pd.testing.assert_frame_equal(boxes_table(again.sightings), boxes_table(whole.sightings))
     idle = Clock(fail_at=0)
-    assert len(find_persons(idle, moments, library, ALONE, log=made(tmp_path, library)).sightings) == 30
+    assert len(logged(idle, moments, library, tmp_path).sightings) == 30
 
 
 def made(folder, library, **settings):
-    log = SightingLog(folder, library)
+    log = SightingLog(folder, library, 1)
     log.begin({"persons": "x"} | settings, overwrite=False)
     return log
 
 
+def logged(detector, moments, library, folder):
+    log = made(folder, library)
+    return find_persons(detector, moments, library, ALONE, before=log.read(), keep=log.write)
+
+
+def line(time, *persons, **other):
+    return {"video": "a", "time": time, "persons": persons} | other
+
+
 @pytest.mark.parametrize(
-    "damage",
+    "added",
     [
-        pytest.param(lambda text: text[:-20], id="cut off"),
-        pytest.param(lambda text: text + '{"video": "a", "time": "later", "persons": []}\n', id="no time"),
-        pytest.param(lambda text: text + '{"video": "a", "film": "another", "time": 9, "persons": []}\n', id="no film"),
-        pytest.param(lambda text: text + '{"video": "a", "time": 9, "persons": [[1, 2, 3]]}\n', id="no boxes"),
-        pytest.param(
-            lambda text: text + '{"video": "a", "time": 9, "persons": [[1, 2, 3, 4, 5, NaN]]}\n', id="no number"
-        ),
-        pytest.param(lambda text: text + "[]\nnull\n\x00\xff\n", id="rubbish"),
+        pytest.param(line("later"), id="no time"),
+        pytest.param(line(9, film="another"), id="another film"),
+        pytest.param(line(9, video="nothing"), id="no film"),
+        pytest.param(line(9, video=["a"]), id="no name"),
+        pytest.param(line(9, [0, 0, 1]), id="no boxes"),
+        pytest.param(line(9, [0, 0, 1, 1, float("nan"), 0]), id="no number"),
+        pytest.param(line(9, [0, 0, 1, 1, 10**400, 0]), id="a huge number"),
+        pytest.param(line(9, [0, 0, 1, 1.5, 0.5, 0]), id="outside the frame"),
+        pytest.param(line(9, [0.5, 0, 0.4, 1, 0.5, 0]), id="inverted"),
+        pytest.param(line(9, [0, 0, 1, 1, 1.5, 0]), id="no score"),
+        pytest.param(line(9, [0, 0, 1, 1, 0.5, 1]), id="another class"),
+        pytest.param(line(9, [0, 0, 1, 1, 0.5, 0.5]), id="half a class"),
+        pytest.param([], id="a list"),
+        pytest.param(None, id="nothing"),
+        pytest.param("[" * 100_000, id="deep"),
+        pytest.param("x" * 3_000_000, id="long"),
+        pytest.param("\x00\xff", id="rubbish"),
     ],
 )
-def test_damaged_lines_are_forgotten(library, tmp_path, damage):
+def test_damaged_lines_are_forgotten(library, tmp_path, added):
     moments = [Moment("a", time / 4) for time in range(6)]
-    find_persons(Clock(), moments, library, ALONE, log=made(tmp_path, library))
+    logged(Clock(), moments, library, tmp_path)
     (part,) = tmp_path.glob("part-*.jsonl")
-    part.write_text(damage(part.read_text()), encoding="latin1")
-    known = SightingLog(tmp_path, library).read()
-    assert 5 <= len(known) <= 6
-    assert set(known) <= set(moments)
+    whole = part.read_text()
+    if isinstance(added, dict):
+        added = {"film": json.loads(whole.splitlines()[0])["film"]} | added
+    text = added if isinstance(added, str) else json.dumps(added)
+    part.write_text(f"{text}\n{whole[:-20]}", encoding="latin1")
+    assert set(made(tmp_path, library).read()) == set(moments[:5]), "the last one was cut off"
     clock = Clock()
-    assert len(find_persons(clock, moments, library, ALONE, log=made(tmp_path, library)).sightings) == 6
-    assert clock.seen == 6 - len(known)
+    assert len(logged(clock, moments, library, tmp_path).sightings) == 6
+    assert clock.seen == 1
+
+
+def test_what_is_no_file_is_not_read(library, tmp_path):
+    os.mkfifo(tmp_path / "part-x.jsonl")
+    with pytest.raises(InputError, match=r"part-x.jsonl: is no regular file; delete it"):
+        SightingLog(tmp_path, library, 1).read()
+
+
+def test_a_full_disk_stops_the_work(library, tmp_path, monkeypatch):
+    log, clock = made(tmp_path, library), Clock()
+    monkeypatch.setattr(log, "_own", Path("/dev/full"))
+    with pytest.raises(InputError, match=r"/dev/full: cannot be written \(No space left on device\)"):
+        find_persons(clock, [Moment("a", 0.5), Moment("b", 0.5)], library, ALONE, keep=log.write)
+    assert clock.seen == 1
+
+
+def test_a_detector_that_fails_stops_the_work(library):
+    def broken(frames):
+        raise InputError("weights.pth: no numbers")
+
+    with pytest.raises(InputError, match=r"weights.pth: no numbers"):
+        find_persons(broken, [Moment("a", 0.5)], library, ALONE)
 
 
 def test_a_film_that_was_replaced_is_looked_at_again(films, tmp_path):
@@ -210,19 +254,32 @@ def test_a_film_that_was_replaced_is_looked_at_again(films, tmp_path):
 
     moments = [Moment("film", 0.5), Moment("film", 1.0)]
     library = write(60)
-    find_persons(Clock(), moments, library, ALONE, log=made(tmp_path / "log", library))
+    logged(Clock(), moments, library, tmp_path / "log")
     assert len(made(tmp_path / "log", library).read()) == 2
     assert made(tmp_path / "log", write(61)).read() == {}
 
 
 def test_other_settings_are_refused(library, tmp_path):
     made(tmp_path, library, person_score=0.5)
-    made(tmp_path, library, person_score=0.5)
-    with pytest.raises(InputError, match=r"person_score was 0.5 and is 0.3; --overwrite begins anew"):
+    made(tmp_path, library, person_score=0.4)  # nothing was found as yet
+    part = tmp_path / "part-x.jsonl"
+    part.write_text("{}\n")
+    made(tmp_path, library, person_score=0.4)
+    with pytest.raises(InputError, match=r"person_score was 0.4 and is 0.3; --overwrite begins anew"):
         made(tmp_path, library, person_score=0.3)
+    SightingLog(tmp_path, library, 1).begin({"persons": "y"}, overwrite=True)
+    assert not part.exists()
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", "[" * 100_000, '{"persons": "\\u001b[2Jx"}'])
+def test_settings_that_are_lost_are_no_equal_ones(library, tmp_path, text):
+    made(tmp_path, library)
     (tmp_path / "part-x.jsonl").write_text("{}\n")
-    SightingLog(tmp_path, library).begin({"persons": "y"}, overwrite=True)
-    assert list(tmp_path.glob("part-*")) == []
+    settings = tmp_path / "settings.json"
+    settings.unlink() if text is None else settings.write_text(text)
+    with pytest.raises(InputError, match=r"missing or not readable|persons was .x1b\[2Jx and is x") as raised:
+        made(tmp_path, library)
+    assert str(raised.value).isprintable()
 
 
 def test_a_broken_film_does_not_stop_the_others(library, data, tmp_path, films):
@@ -300,7 +357,7 @@ def test_parts_of_a_data_set(propose, data, tmp_path):
     assert [row["time"] for row in rows] == [1, 1.25, 1.5, 1.75, 2]
 
 
-def test_films_with_avas_time(propose, data, tmp_path):
+def test_films_with_avas_time(propose, data, detector, tmp_path):
     outcome = propose(data / "films", "--time-origin", "900", "--actors", "Player")
     assert outcome.code == 0
     assert outcome.paths == ["person_boxes.csv", "person_boxes.pkl"]
@@ -309,7 +366,8 @@ def test_films_with_avas_time(propose, data, tmp_path):
     assert (tmp_path / "proposals" / "person_boxes.csv").read_text().splitlines()[0].startswith("a,0900,")
     settings = json.loads((tmp_path / "proposals" / "sightings" / "settings.json").read_text())
     assert settings["actors"] == "Player"
-    assert settings["persons"].startswith("drawn.safetensors (sha256 ")
+    assert "persons" not in settings, "its content counts, not its name"
+    assert settings["files"] == [f"sha256 {hashlib.sha256(detector.read_bytes()).hexdigest()}"]
 
 
 def test_results_are_not_replaced(propose, data, tmp_path):
@@ -319,11 +377,68 @@ def test_results_are_not_replaced(propose, data, tmp_path):
     assert smooth.code == 0
     assert smooth.paths == ["test-2.csv", "test-2.pkl"]
     assert (tmp_path / "found" / "test.csv").read_text() == first
+    again = propose(data, "--out", "found", "--split", "test", "--smooth")
+    assert again.paths == smooth.paths, "nothing is written that is there"
+    assert "5 of them were found before and are not looked at again" in again.err
     other = propose(data, "--out", "found", "--split", "test", "--max-persons", "1")
     assert other.code == 1
     assert "max_persons was None and is 1; --overwrite begins anew" in other.err
     assert propose(data, "--out", "found", "--split", "test", "--max-persons", "1", "--overwrite").code == 0
     assert len(read_person_boxes(tmp_path / "found" / "test.csv")) == 5
+
+
+def test_overwriting_never_takes_what_is_read(propose, changed_data, tmp_path):
+    folder = changed_data()
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    outcome = propose(folder, "--out", folder, "--overwrite", "--save", "csv,pkl,csv")
+    assert outcome.code == 0
+    assert sorted(outcome.paths) == ["test-2.csv", "test.pkl", "train-2.csv", "train.pkl"]
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_boxes_are_written_whatever_the_truth_says(propose, changed_data, tmp_path):
+    text = "d,1.0,0.1,0.2,0.5,0.9,1,0\n"
+    outcome = propose(changed_data({"test.csv": text, "train.csv": text.replace(",1,0", ",9,0")}))
+    assert outcome.code == 1
+    assert len(outcome.paths) == 4
+    assert "action_id 9 is none of the 4" in outcome.err
+    assert "the boxes of 'train' are written, their recall is not known" in outcome.err
+    assert "test: " in outcome.err
+
+
+def test_the_range_of_a_data_set(propose, changed_data, tmp_path):
+    arguments = changed_data(start=0, end=1.2), "--save", "csv", "--split", "test"
+    for every, expected in ((None, [0.5, 1.0]), ("0.4", [0, 0.4, 0.8, 1.2])):
+        out = f"out{every}"
+        assert propose(*arguments, *(["--every", every] if every else []), "--out", out).code == 0
+        parts = (tmp_path / out / "sightings").glob("part-*")
+        assert [json.loads(row)["time"] for part in parts for row in part.open()] == expected
+
+
+def test_a_range_that_begins_before_the_films(propose, changed_data, tmp_path):
+    folder = changed_data({"test.csv": "d,-8.5,0.1,0.2,0.5,0.9,1,0\n"}, time_origin=-10, start=-9)
+    assert propose(folder, "--save", "csv", "--split", "test", "--every", "0.5").code == 0
+    parts = (tmp_path / "proposals" / "sightings").glob("part-*")
+    assert [json.loads(row)["time"] for part in parts for row in part.open()] == [1, 1.5, 2, 2.5]
+
+
+@pytest.mark.parametrize(
+    ("persons", "expected"),
+    [
+        (None, []),
+        ("fasterrcnn_resnet50_fpn", []),
+        ("a@b.pth", ["a@b.pth"]),
+        ("detectron2:c.yaml@b.pth", ["c.yaml", "b.pth"]),
+        ("detectron2:COCO-Detection/retinanet_R_50_FPN_3x.yaml", []),
+    ],
+)
+def test_files_of_options(tmp_path, monkeypatch, persons, expected):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a@b.pth", "b.pth", "c.yaml", "config.yaml"):
+        (tmp_path / name).touch()
+    assert [str(path) for path in PersonOptions(persons=persons).files] == expected
+    options = PersonOptions(persons=persons, detectron2=Path("config.yaml"))
+    assert [str(path) for path in options.files] == [*expected, "config.yaml"]
 
 
 def test_options_reach_the_detector(propose, data, tmp_path):
@@ -346,6 +461,8 @@ def test_options_reach_the_detector(propose, data, tmp_path):
         (["DATA", "--start", "50"], 1, "there is nothing to look at: no key frame lies in the time range"),
         (["DATA", "--actors", "person"], 1, "finds no 'person'; it finds player, referee"),
         (["DATA", "--every", "0"], 2, "Must be > 0"),
+        (["DATA", "--every", "1e-9"], 2, "every is 1e-09; 0.001 seconds or more are expected"),
+        (["DATA", "--start", "2", "--end", "1"], 2, "end is 1, before start at 2"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -386,11 +503,13 @@ def test_a_process_that_dies_loses_nothing(films, detector, tmp_path, number):
         time.sleep(0.02)
     first.send_signal(number)
     _, told = first.communicate(timeout=60)
-    kept = len(SightingLog(parts, library_of([film])).read())
+    kept = len(SightingLog(parts, library_of([film]), 2).read())
     assert first.returncode != 0
     assert 0 < kept < 1000
     if number == signal.SIGINT:
-        assert told.decode().splitlines()[-1] == "error: interrupted"
+        note, last = told.decode().splitlines()[-2:]
+        assert last == "error: interrupted"
+        assert note == f"note: {kept:,} of 1,000 key frames are found; the same call goes on from there"
     for out in ("cut", "whole"):
         process = start([*arguments, "--out", tmp_path / out])
         _, told = process.communicate(timeout=120)
