@@ -55,7 +55,8 @@ def read_person_boxes(path: str | Path) -> pd.DataFrame:
 def read_truth(path: str | Path) -> pd.DataFrame:
     """Annotated actions: AVA's csv ``video,timestamp,x1,y1,x2,y2,action_id[,person]``, or PySlowFast's dump.
 
-    A row of two columns names a key frame with nobody in it; its other columns are NaN.
+    A row of two columns names a key frame with nobody in it; its other columns are NaN. A row whose action is empty is
+    a person who does nothing of the labels.
 
     Returns:
         Columns video, timestamp, x1 y1 x2 y2, action_id, person; the index is the line of the file.
@@ -63,7 +64,15 @@ def read_truth(path: str | Path) -> pd.DataFrame:
     Raises:
         InputError: it names file, line, value and what is allowed.
     """
-    return _labelled_boxes(path, RowFormat([*KEY, *COORDINATES, "action_id", "person"], optional=1, frame_rows=True))
+    return _labelled_boxes(
+        path,
+        RowFormat(
+            [*KEY, *COORDINATES, "action_id", "person"],
+            optional=1,
+            may_be_empty=frozenset({"action_id"}),
+            frame_rows=True,
+        ),
+    )
 
 
 def read_detections(path: str | Path) -> pd.DataFrame:

@@ -14,6 +14,7 @@ app.command(
     "ava_tools.cli.evaluate_boxes:evaluate_boxes", help="Recall of person boxes, and the frame mAP that they allow."
 )
 app.command("ava_tools.cli.labels:labels", help="List AVA's 80 actions as csv.")
+app.command("ava_tools.cli.convert:convert", help="Annotation files of other tools, to a data set folder and back.")
 app.command("ava_tools.cli.prepare:prepare", help="Cut and re-encode films for training: quick to enter anywhere.")
 
 

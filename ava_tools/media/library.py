@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +49,7 @@ def open_library(
     Args:
         folder: of film files, or of folders of extracted frames.
         names: of the films as the annotations give them: a file's name without suffix (or with it), or a
-            folder's name.
+            folder's name; within folders, FOLDER/NAME.
         frame_rate: images a second of folders of frames.
         advance: called after each film.
 
@@ -60,12 +60,33 @@ def open_library(
         present = sorted(folder.iterdir())
     except OSError as problem:
         raise InputError(f"{folder}: cannot be read as a folder of films ({problem.strerror})") from None
-    places = {path.name: path for path in present}
-    places |= {path.stem: path for path in reversed(present) if path.suffix.lower() in FILM_SUFFIXES}
+    places = _places(present)
     wanted = list(dict.fromkeys(names))
-    found = {name: places[name] for name in wanted if name in places}
+    inner = {name: path for name in wanted if "/" in name and (path := find_film(folder, name)) is not None}
+    found = {name: path for name in wanted if (path := places.get(name) or inner.get(name)) is not None}
 
     return _looked_into(found, tuple(name for name in wanted if name not in found), frame_rate, advance)
+
+
+def find_film(folder: Path, name: str) -> Path | None:
+    """A film, or a folder of frames, by the name that annotations give it; one in a folder within has that before it.
+
+    Nothing outside the folder is ever found.
+    """
+    *inner, own = name.split("/")
+    if any(part in ("", ".", "..") for part in inner):
+        return None
+    place = folder.joinpath(*inner)
+    try:
+        return _places(sorted(place.iterdir())).get(own)
+    except OSError:
+        return None
+
+
+def _places(paths: Sequence[Path]) -> dict[str, Path]:
+    """Paths of a folder by the names that annotations may give them, with suffix or without."""
+    places = {path.name: path for path in paths}
+    return places | {path.stem: path for path in reversed(paths) if path.suffix.lower() in FILM_SUFFIXES}
 
 
 def library_of(paths: Iterable[Path], frame_rate: float = 30.0) -> Library:

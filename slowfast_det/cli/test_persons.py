@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from ava_tools.cli.claims import claimed_folder
 from ava_tools.cli.run import console
-from slowfast_det.cli.claims import claimed_folder
 from slowfast_det.cli.train import of_folder
 from slowfast_det.cli.train_persons import DEFAULT
 

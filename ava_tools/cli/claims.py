@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 @contextmanager
-def claimed_folder(folder: Path, overwrite: bool, is_first: bool) -> Iterator[Path | None]:
+def claimed_folder(folder: Path, overwrite: bool, is_first: bool = True) -> Iterator[Path | None]:
     """A folder for the results, made before the work begins; it goes again if the work fails.
 
     Args:

@@ -1,0 +1,103 @@
+"""``ava-tools convert``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from ava_tools.cli.claims import claimed_folder
+from ava_tools.cli.run import MisuseError, console, patience
+from ava_tools.convert.formats import FOLDER, FORMATS
+
+if TYPE_CHECKING:
+    from ava_tools.convert.annotations import Annotations
+    from ava_tools.convert.films import Films
+
+
+def convert(
+    *sources: Path,
+    from_: Annotated[str, Parameter(name="--from")] = FOLDER,
+    to: str = FOLDER,
+    out: Path,
+    videos: Path | None = None,
+    every: Annotated[float | None, Parameter(validator=Number(gte=0))] = None,
+    frame_rate: Annotated[float | None, Parameter(validator=Number(gt=0, lte=1000))] = None,
+    held_back: Annotated[float, Parameter(validator=Number(gte=0, lt=1))] = 0.2,
+    seed: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Make a data set folder of annotation files, or annotation files of a data set folder.
+
+    The folder has dataset.yaml, labels.csv and a csv for each split; the films stay where they are.
+
+    Args:
+        sources: Annotation files or folders; without --from data set folders.
+        from_: Their format, see the list below.
+        to: Format that is wanted; without it a data set folder.
+        out: The folder, or the file.
+        videos: Folder of the films, or of folders of frames, named as the annotations name them.
+        every: Seconds between key frames. Default: all annotated frames; half a second where they are dense. 0: all.
+        frame_rate: Images a second of folders of frames, and of films that are not there.
+        held_back: Share of the examples, in whole films, that become the split val; 0: none.
+        seed: Decides between splits that are equally good.
+        overwrite: Replace an existing data set.
+    """
+    from ava_tools.convert.annotations import joined
+    from ava_tools.convert.films import Films
+    from ava_tools.convert.folder import write_data_set
+    from ava_tools.convert.key_frames import spaced
+
+    if not sources:
+        raise MisuseError("a SOURCE is missing: an annotation file, or a data set's folder")
+    for option, name, able in (("--from", from_, "reads"), ("--to", to, "writes")):
+        names = [each for each, form in FORMATS.items() if getattr(form, able)]
+        if name not in names:
+            raise MisuseError(f"{option} is {name!r}; any of {', '.join(names)} is expected")
+    if from_ == to == FOLDER:
+        raise MisuseError("--from FORMAT or --to FORMAT is missing")
+    films = Films(videos or _folder_of_films(sources, from_), frame_rate)
+    with patience("reading"):
+        parts = [FORMATS[from_].read(source, films) for source in sources]
+        annotations = joined(parts, [str(source) for source in sources])
+    _tell(annotations, films)
+    with claimed_folder(out, overwrite) as folder:
+        assert folder is not None
+        if to == FOLDER:
+            assert films.folder is not None
+            annotations, told = spaced(annotations, every)
+            console.print(f"note: {told}")
+            files = write_data_set(annotations, folder, films.folder, held_back, seed, frame_rate)
+        else:
+            files = FORMATS[to].write(annotations, folder, films)
+    print("\n".join(map(str, files)))
+
+
+def _folder_of_films(sources: Sequence[Path], format_name: str) -> Path:
+    """Where films are, if nobody says it: where a data set has them, else beside the annotations."""
+    from ava_tools.manifest import read_data_set
+
+    if format_name == FOLDER:
+        return read_data_set(sources[0]).films
+    return sources[0] if sources[0].is_dir() else sources[0].parent
+
+
+def _tell(annotations: Annotations, films: Films) -> None:
+    """What was found, what was lost, and which films are not there."""
+    for note in annotations.notes:
+        console.print(f"note: {note}")
+    persons, key_frames = annotations.persons, annotations.key_frames
+    console.print(
+        f"{len(persons):,} boxes of persons with {len(annotations.actions):,} actions of {len(annotations.labels)} "
+        f"kinds on {len(key_frames):,} frames of {len(annotations.films):,} films"
+    )
+    for what, count in annotations.lost.items():
+        if count:
+            console.print(f"lost: {what}, {count:,} times")
+    absent = [film.name for film in annotations.films if films.info(film.name) is None]
+    if absent:
+        shown = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
+        console.print(f"warning: {len(absent):,} films are not in {films.folder} or cannot be read: {shown}")

@@ -1,0 +1,1 @@
+"""Annotation files of other tools, to a data set folder and back; one file a format."""

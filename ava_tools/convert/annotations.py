@@ -1,0 +1,195 @@
+"""What every annotation format comes to: films, their annotated key frames, persons, and what each of them does."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ava_tools.errors import InputError
+from ava_tools.labels import Action, Labels
+from ava_tools.tables import COORDINATES, KEY
+
+NOBODY = -1  # the identity of a person who has none
+
+
+@dataclass(frozen=True)
+class AnnotatedFilm:
+    """A film as its annotations know it.
+
+    Attributes:
+        name: what the tables call it: its file without suffix, or its folder of frames; folders before it count.
+        width, height: pixels of its frames; 0: not known.
+        rate: frames a second; None: not known.
+        frames: how many it has; None: not known.
+        file: its name with suffix, as the annotations give it.
+        split: the part of a data set that it belongs to, where the format says so.
+    """
+
+    name: str
+    width: int = 0
+    height: int = 0
+    rate: float | None = None
+    frames: int | None = None
+    file: str = ""
+    split: str | None = None
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """Who does what in films.
+
+    Attributes:
+        films: those that are annotated.
+        key_frames: video, timestamp (seconds from the film's start) of all that were looked at, those with nobody too.
+        persons: video, timestamp, x1 y1 x2 y2 (0-1 of the frame), person (`NOBODY`: no identity), score (NaN: none);
+            a row a person and key frame, numbered from 0.
+        actions: box (number of the row in ``persons``), action_id; a row an action, each once. A person without any
+            does nothing that the labels name.
+        labels: the actions.
+        lost: what the format says that has no place here, and how often.
+        notes: a sentence for each decision that a user should know.
+    """
+
+    films: tuple[AnnotatedFilm, ...]
+    key_frames: pd.DataFrame
+    persons: pd.DataFrame
+    actions: pd.DataFrame
+    labels: Labels
+    lost: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def of_key_frames(self, key_frames: pd.DataFrame) -> Annotations:
+        """The part that lies on some key frames."""
+        wanted = pd.MultiIndex.from_frame(key_frames[KEY])
+        chosen = np.flatnonzero(pd.MultiIndex.from_frame(self.persons[KEY]).isin(wanted))
+        place = pd.Series(np.arange(len(chosen)), index=chosen)
+        actions = self.actions[self.actions["box"].isin(chosen)]
+        return Annotations(
+            self.films,
+            key_frames[KEY].reset_index(drop=True),
+            self.persons.iloc[chosen].reset_index(drop=True),
+            actions.assign(box=actions["box"].map(place).astype(np.int64)).reset_index(drop=True),
+            self.labels,
+            self.lost,
+            self.notes,
+        )
+
+
+def joined(parts: Sequence[Annotations], names: Sequence[str]) -> Annotations:
+    """Several files as one; actions of one name are one.
+
+    Args:
+        parts: what they hold.
+        names: of the files, for messages.
+
+    Raises:
+        InputError: a film is in two of them.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    owner: dict[str, str] = {}
+    for part, name in zip(parts, names, strict=True):
+        for film in part.films:
+            if film.name in owner:
+                raise InputError(f"{name}: annotates the film {film.name!r}, as {owner[film.name]} does")
+            owner[film.name] = name
+    labels = _common_labels([part.labels for part in parts])
+    ids = {action.name: action.id for action in labels}
+    offsets = np.cumsum([0, *(len(part.persons) for part in parts)])
+    actions = [
+        part.actions.assign(
+            box=part.actions["box"] + offset,
+            action_id=part.actions["action_id"].map({action.id: ids[action.name] for action in part.labels}),
+        )
+        for part, offset in zip(parts, offsets, strict=False)
+    ]
+    lost: Counter[str] = Counter()
+    for part in parts:
+        lost.update(part.lost)
+    return Annotations(
+        films=tuple(film for part in parts for film in part.films),
+        key_frames=pd.concat([part.key_frames for part in parts], ignore_index=True),
+        persons=pd.concat([part.persons for part in parts], ignore_index=True),
+        actions=pd.concat(actions, ignore_index=True),
+        labels=labels,
+        lost=lost,
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+    )
+
+
+def _common_labels(lists: Sequence[Labels]) -> Labels:
+    """One list for all: the first one's ids stay, and those of the others where they are free."""
+    known = {action.name: action for action in lists[0]}
+    for labels in lists[1:]:
+        for action in labels:
+            taken = {each.id for each in known.values()}
+            if action.name not in known:
+                known[action.name] = replace(action, id=max(taken) + 1) if action.id in taken else action
+    return Labels(tuple(sorted(known.values(), key=lambda action: action.id)))
+
+
+class Person(NamedTuple):
+    """One person on one key frame, as readers find them.
+
+    Attributes:
+        time: seconds from the film's start.
+        box: x1 y1 x2 y2, 0-1 of the frame.
+        actions: names.
+        person: an identity within the film, of any kind; None: none.
+    """
+
+    video: str
+    time: float
+    box: Sequence[float]
+    actions: Iterable[str] = ()
+    person: object = None
+    score: float = float("nan")
+
+
+def collected(
+    films: Sequence[AnnotatedFilm],
+    persons: Sequence[Person],
+    names: Iterable[str] = (),
+    empty: Mapping[str, Iterable[float]] = {},
+    lost: Mapping[str, int] = {},
+    notes: Sequence[str] = (),
+    labels: Labels | None = None,
+) -> Annotations:
+    """Annotations of persons.
+
+    Args:
+        films: those that are annotated.
+        persons: in any order; identities of any kind become numbers from 0, film by film.
+        names: actions in the order of their ids, from 1; those that persons do besides follow.
+        empty: times of key frames that were looked at, by film; those of persons need not be among them.
+        lost, notes: see `Annotations`.
+        labels: instead of names, with ids of their own; must have all that persons do.
+    """
+    if labels is None:
+        done = dict.fromkeys([*names, *(action for person in persons for action in person.actions)])
+        labels = Labels(tuple(Action(number, name) for number, name in enumerate(done, start=1)))
+    ids = {action.name: action.id for action in labels}
+    numbers: dict[str, dict[object, int]] = {film.name: {} for film in films}
+    table = pd.DataFrame(np.array([person.box for person in persons], dtype=float).reshape(-1, 4), columns=COORDINATES)
+    table.insert(0, KEY[0], pd.Series([person.video for person in persons], dtype=object))
+    table.insert(1, KEY[1], np.array([person.time for person in persons], dtype=float).round(6))
+    table["person"] = np.array([_number(numbers[one.video], one.person) for one in persons], dtype=np.int64)
+    table["score"] = np.array([person.score for person in persons], dtype=float)
+    rows = [(place, ids[name]) for place, one in enumerate(persons) for name in dict.fromkeys(one.actions)]
+    actions = pd.DataFrame(rows, columns=["box", "action_id"], dtype=np.int64)
+    looked_at = [(video, round(float(time), 6)) for video, times in empty.items() for time in times]
+    key_frames = pd.concat([pd.DataFrame(looked_at, columns=KEY), table[KEY]]).drop_duplicates()
+    order = {film.name: number for number, film in enumerate(films)}
+    key_frames = key_frames.sort_values(KEY, key=lambda column: column.map(order) if column.name == KEY[0] else column)
+    return Annotations(
+        tuple(films), key_frames.reset_index(drop=True), table, actions, labels, dict(lost), tuple(notes)
+    )
+
+
+def _number(numbers: dict[object, int], identity: Any) -> int:
+    return NOBODY if identity is None else numbers.setdefault(identity, len(numbers))

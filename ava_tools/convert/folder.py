@@ -1,0 +1,163 @@
+"""A data set folder: dataset.yaml, labels, one csv a split; the films stay where they are."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from ava_tools.atomic import replacing
+from ava_tools.convert.annotations import NOBODY, AnnotatedFilm, Annotations
+from ava_tools.convert.films import Films
+from ava_tools.convert.splits import split_films, split_time
+from ava_tools.errors import InputError
+from ava_tools.labels import Labels, ava_labels
+from ava_tools.manifest import MANIFEST, read_data_set
+from ava_tools.media.library import open_library
+from ava_tools.media.probe import FilmInfo
+from ava_tools.tables import COORDINATES, KEY, format_timestamp, read_truth
+
+LABELS = "labels.csv"
+
+
+def write_data_set(
+    annotations: Annotations, out: Path, films: Path, share: float = 0.2, seed: int = 0, frame_rate: float | None = None
+) -> list[Path]:
+    """Write a data set; each file appears when it is complete, the manifest last.
+
+    Args:
+        annotations: of key frames.
+        out: the folder; made if it is not there.
+        films: the folder of films.
+        share: of the examples that are held back as ``val``; 0: none. Splits of the annotations stay.
+        seed: of the splits.
+        frame_rate: images a second of folders of frames.
+
+    Returns:
+        The files.
+
+    Raises:
+        InputError: nothing is annotated, or the files cannot be written.
+    """
+    if annotations.key_frames.empty:
+        raise InputError("no frame is annotated; there is nothing to make a data set of")
+    parts = _parts(annotations, share, seed)
+    out.mkdir(parents=True, exist_ok=True)
+    manifest: dict[str, object] = {"films": _relative(films, out)}
+    files = []
+    if annotations.labels != ava_labels():
+        files.append(_write(out / LABELS, _labels_csv(annotations.labels)))
+        manifest["labels"] = LABELS
+    if frame_rate is not None:
+        manifest["frame_rate"] = frame_rate
+    splits = {}
+    for name, part in parts.items():
+        files.append(_write(out / f"{name}.csv", truth_csv(part)))
+        splits[name] = {"truth": f"{name}.csv"}
+    manifest["splits"] = splits
+    files.append(_write(out / MANIFEST, yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True)))
+    return files
+
+
+def _parts(annotations: Annotations, share: float, seed: int) -> Mapping[str, Annotations]:
+    key_frames = annotations.key_frames
+    placed = {film.name: film.split for film in annotations.films if film.split is not None}
+    names = key_frames[KEY[0]].drop_duplicates().tolist()
+    if len(names) == 1 and not placed and share:
+        chosen = split_time(key_frames, share)
+    elif share or placed:
+        of_film = split_films(annotations, share or 0.2, seed) if share else placed
+        side = key_frames[KEY[0]].map(of_film).fillna("train")
+        chosen = {
+            name: key_frames[side == name] for name in sorted(side.unique(), key=lambda name: (name != "train", name))
+        }
+    else:
+        chosen = {"train": key_frames}
+    return {name: annotations.of_key_frames(part) for name, part in chosen.items() if len(part)}
+
+
+def truth_csv(annotations: Annotations) -> str:
+    """AVA's csv: a row an action; a person without action has an empty one; a row of two columns has nobody."""
+    persons, actions = annotations.persons, annotations.actions
+    rows = persons.reset_index(names="box").merge(actions, on="box", how="left")
+    empty = annotations.key_frames[
+        ~pd.MultiIndex.from_frame(annotations.key_frames[KEY]).isin(pd.MultiIndex.from_frame(persons[KEY]))
+    ]
+    order = {key: place for place, key in enumerate(annotations.key_frames[KEY].itertuples(index=False, name=None))}
+    lines: list[tuple[int, list[object]]] = [
+        (order[(video, time)], [video, format_timestamp(time)])
+        for video, time in empty.itertuples(index=False, name=None)
+    ]
+    for video, time, x1, y1, x2, y2, person, action in rows[[*KEY, *COORDINATES, "person", "action_id"]].itertuples(
+        index=False, name=None
+    ):
+        cells: list[object] = [video, format_timestamp(time), *(f"{value:.6f}" for value in (x1, y1, x2, y2))]
+        cells.append("" if np.isnan(action) else int(action))
+        lines.append((order[(video, time)], [*cells, *([] if person == NOBODY else [person])]))
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(row for _, row in sorted(lines, key=lambda line: line[0]))
+    return text.getvalue()
+
+
+def read(path: Path, films: Films) -> Annotations:
+    """A data set folder as annotations; times count from the films' start, films bring their sizes.
+
+    Raises:
+        InputError: it is none, or a file of it is wrong.
+    """
+    data_set = read_data_set(path)
+    tables = []
+    for name, split in data_set.splits.items():
+        truth = data_set.counted(pd.concat([read_truth(file) for file in split.truth]), split)
+        tables.append(truth.assign(split=name))
+    truth = pd.concat(tables, ignore_index=True)
+    truth["timestamp"] = (truth["timestamp"] - data_set.time_origin).round(6)
+    library = open_library(data_set.films, truth[KEY[0]], data_set.frame_rate)
+    film_splits = truth.groupby(KEY[0], sort=False)["split"].first()
+    annotated = tuple(_film(str(name), split, library.films.get(str(name))) for name, split in film_splits.items())
+    return annotations_of(truth, annotated, data_set.read_labels())
+
+
+def _film(name: str, split: str, info: FilmInfo | None) -> AnnotatedFilm:
+    if info is None:
+        return AnnotatedFilm(name, split=split)
+    frames = None if info.duration is None else round(info.duration * float(info.rate))
+    return AnnotatedFilm(name, info.width, info.height, float(info.rate), frames, info.path.name, split)
+
+
+def annotations_of(truth: pd.DataFrame, films: tuple[AnnotatedFilm, ...], labels: Labels) -> Annotations:
+    """A table of `read_truth`, or one with scores, as annotations; equal boxes of a key frame are one person."""
+    key_frames = truth[KEY].drop_duplicates(ignore_index=True)
+    rows = truth[truth["x1"].notna()].reset_index(drop=True)
+    person = rows["person"].fillna(NOBODY).astype(np.int64) if "person" in rows else NOBODY
+    score = rows["score"].astype(float) if "score" in rows else np.nan
+    rows = rows.assign(person=person, score=score)
+    identity = rows.groupby([*KEY, *COORDINATES, "person"], sort=False).ngroup()
+    persons = rows[~identity.duplicated()][[*KEY, *COORDINATES, "person", "score"]].reset_index(drop=True)
+    actions = pd.DataFrame({"box": identity, "action_id": rows["action_id"]}).dropna().drop_duplicates()
+    return Annotations(films, key_frames, persons, actions.astype(np.int64).reset_index(drop=True), labels)
+
+
+def _labels_csv(labels: Labels) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(
+        [action.id, action.name, *([action.kind] if action.kind else [])] for action in labels
+    )
+    return text.getvalue()
+
+
+def _relative(films: Path, out: Path) -> str:
+    """A path as the manifest says it: relative, so that both folders can move together."""
+    return Path(os.path.relpath(films.resolve(), out.resolve())).as_posix()
+
+
+def _write(path: Path, text: str) -> Path:
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return path

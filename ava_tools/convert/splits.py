@@ -1,0 +1,74 @@
+"""Which films are trained on, and which are held back: whole films, every action on both sides where it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from ava_tools.convert.annotations import Annotations
+from ava_tools.tables import KEY
+
+TRAIN, VAL = "train", "val"
+_GAP = 2.0  # seconds between the parts of a film that is alone: no clip looks across
+
+
+def split_films(annotations: Annotations, share: float, seed: int) -> dict[str, str]:
+    """Hold back whole films, stratified by action.
+
+    The films are dealt one by one, those with the rarest action first, to the side that lacks most of it.
+
+    Args:
+        annotations: at least two films.
+        share: of the examples that are held back, above 0 and below 1.
+        seed: decides between what is equal.
+
+    Returns:
+        The split of each film; films that the annotations place keep their places.
+    """
+    placed = {film.name: film.split for film in annotations.films if film.split is not None}
+    free = [film.name for film in annotations.films if film.name not in placed]
+    if not free:
+        return placed
+    counts = _examples(annotations, free)  # [films, actions and persons]
+    order = np.random.default_rng(seed).permutation(len(free))
+    wanted = {VAL: counts.sum(axis=0) * share, TRAIN: counts.sum(axis=0) * (1 - share)}
+    left = dict(zip(order.tolist(), counts[order], strict=True))
+    while left:
+        totals = sum(left.values())
+        rarest = int(np.argmin(np.where(totals > 0, totals, np.inf)))
+        film = max(left, key=lambda number: left[number][rarest])
+        own = left.pop(film)
+        split = max((VAL, TRAIN), key=lambda name: (wanted[name][rarest], wanted[name].sum()))
+        wanted[split] = wanted[split] - own
+        placed[free[film]] = split
+    return _with_both_sides(placed, free, counts)
+
+
+def _examples(annotations: Annotations, films: Sequence[str]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """How often each action, and at last any person, is in each film."""
+    video = annotations.persons[KEY[0]]
+    actions = pd.crosstab(video.loc[annotations.actions["box"]].to_numpy(), annotations.actions["action_id"].to_numpy())
+    table = actions.reindex(list(films), fill_value=0)
+    persons = video.value_counts().reindex(list(films), fill_value=0)
+    return np.column_stack([table.to_numpy(dtype=float), persons.to_numpy(dtype=float)])
+
+
+def _with_both_sides(
+    placed: dict[str, str], free: Sequence[str], counts: np.ndarray[tuple[int, int], np.dtype[np.float64]]
+) -> dict[str, str]:
+    """Neither side is empty: the film with the fewest persons changes sides."""
+    for lacking, other in ((VAL, TRAIN), (TRAIN, VAL)):
+        if lacking not in placed.values() and len(free) > 1:
+            least = min(free, key=lambda name: counts[free.index(name), -1])
+            placed[least] = lacking
+            assert other in placed.values()
+    return placed
+
+
+def split_time(key_frames: pd.DataFrame, share: float) -> Mapping[str, pd.DataFrame]:
+    """The last part of a film that is alone is held back; what lies between the parts is left out."""
+    times = key_frames["timestamp"]
+    border = float(times.quantile(1 - share))
+    return {TRAIN: key_frames[times < border], VAL: key_frames[times >= border + _GAP]}
