@@ -34,6 +34,7 @@ class Selection:
 
     Attributes:
         min_score: least score; 0 keeps everything.
+        min_scores: least score of each action, instead; None: the same for all.
         top: at most so many actions a person, the best ones; None: all.
         columns: outputs of the network that are looked at; None: all.
     """
@@ -41,13 +42,15 @@ class Selection:
     min_score: float = 0.0
     top: int | None = None
     columns: tuple[int, ...] | None = None
+    min_scores: tuple[float, ...] | None = None
 
     def of(self, scores: NDArray[np.float64]) -> list[int]:
         """Columns of one person's scores ``[N]`` that are shown, the best first, equal ones in their order."""
         order = np.argsort(-scores, kind="stable")
         if self.columns is not None:
             order = order[np.isin(order, self.columns)]
-        order = order[scores[order] >= self.min_score]
+        least = self.min_score if self.min_scores is None else np.array(self.min_scores)[order]
+        order = order[scores[order] >= least]
         return [int(column) for column in order[: self.top]]
 
 

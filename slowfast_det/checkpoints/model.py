@@ -30,12 +30,14 @@ class Model:
 
     Attributes:
         name: what to call it: the weights' file name, or the configuration of an untrained one.
+        thresholds: score from which each action is shown where nobody says otherwise; None: one for all.
     """
 
     network: Network
     config: Config
     labels: Labels
     name: str
+    thresholds: tuple[float, ...] | None = None
 
     @property
     def clip(self) -> ClipConfig:
@@ -53,7 +55,7 @@ class Model:
 
     def save(self, path: str | Path) -> None:
         """Write a checkpoint of ours: one safetensors file that needs no other."""
-        native.save(path, self.network.state_dict(), self.config, self.labels)
+        native.save(path, self.network.state_dict(), self.config, self.labels, self.thresholds)
 
 
 def load_model(
@@ -122,11 +124,11 @@ def load_any_model(
     _fill(network, checkpoint)
     if config is not None:
         _tell_differences(checkpoint, chosen)
-    labels = checkpoint.labels
+    labels, thresholds = checkpoint.labels, checkpoint.thresholds
     if labels is None or len(labels) != chosen.network.num_actions:
-        labels = _labels(chosen)
+        labels, thresholds = _labels(chosen), None
     name = checkpoint.path.name if checkpoint.published is None else checkpoint.published.name
-    return Model(network.eval(), chosen, labels, name)
+    return Model(network.eval(), chosen, labels, name, thresholds)
 
 
 def _refuse_early(weights: str | Path, config: str | Path | None, fallback: Config | None) -> None:

@@ -1,7 +1,7 @@
 """Our own checkpoints: one safetensors file that needs no other file to predict.
 
-Its metadata carry the configuration (network, clips with their normalisation), the labels and the
-version that wrote it, all as json.
+Its metadata carry the configuration (network, clips with their normalisation), the labels, the scores from which
+actions are shown, and the version that wrote it, all as json.
 """
 
 from __future__ import annotations
@@ -26,15 +26,23 @@ def is_native(metadata: Mapping[str, str]) -> bool:
     return _KEY in metadata
 
 
-def save(path: str | Path, tensors: Mapping[str, Tensor], config: Config, labels: Labels) -> None:
+def save(
+    path: str | Path,
+    tensors: Mapping[str, Tensor],
+    config: Config,
+    labels: Labels,
+    thresholds: tuple[float, ...] | None = None,
+) -> None:
     """Write a checkpoint; it appears under its name only when it is complete."""
     actions = [[action.id, action.name, action.kind, action.scored] for action in labels]
     metadata = {_KEY: library_version(), "config": config.model_dump_json(), "labels": json.dumps(actions)}
+    if thresholds is not None:
+        metadata["thresholds"] = json.dumps(thresholds)
     save_weights(path, tensors, metadata)
 
 
-def read_metadata(metadata: Mapping[str, str], name: str) -> tuple[Config, Labels]:
-    """Configuration and labels of a file of ours.
+def read_metadata(metadata: Mapping[str, str], name: str) -> tuple[Config, Labels, tuple[float, ...] | None]:
+    """Configuration, labels and thresholds of a file of ours.
 
     Raises:
         InputError: the metadata are not what `save` writes.
@@ -53,7 +61,17 @@ def read_metadata(metadata: Mapping[str, str], name: str) -> tuple[Config, Label
         raise InputError(
             f"{name}: names {len(labels)} actions, but its network has {config.network.num_actions} outputs"
         )
-    return config, labels
+    return config, labels, _thresholds(metadata, len(labels), name)
+
+
+def _thresholds(metadata: Mapping[str, str], count: int, name: str) -> tuple[float, ...] | None:
+    if "thresholds" not in metadata:
+        return None
+    content = _json(metadata, "thresholds", name)
+    numbers = content if isinstance(content, list) else []
+    if len(numbers) != count or not all(isinstance(number, float | int) and 0 <= number <= 1 for number in numbers):
+        raise InputError(f"{name}: its thresholds are no list of {count} scores from 0 to 1")
+    return tuple(float(number) for number in numbers)
 
 
 def _json(metadata: Mapping[str, str], key: str, name: str) -> Any:

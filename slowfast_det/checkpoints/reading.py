@@ -36,6 +36,7 @@ class Checkpoint:
         foreign: names of tensors that no network of ours has.
         config: what the file says its network is; None if it does not.
         labels: its actions, if it names them.
+        thresholds: score from which each action is shown, if it says so.
         published: what the zoo says of it, if it was asked for by its name there.
     """
 
@@ -46,6 +47,7 @@ class Checkpoint:
     foreign: tuple[str, ...]
     config: Config | None
     labels: Labels | None
+    thresholds: tuple[float, ...] | None = None
     published: PublishedModel | None = None
 
 
@@ -125,6 +127,7 @@ def read_checkpoint(weights: str | Path, *, own_config: bool = True) -> Checkpoi
         names,
         tuple(foreign),
         config,
+        None,
         None,
         published,
     )

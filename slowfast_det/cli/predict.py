@@ -27,6 +27,7 @@ Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
 Positive = Annotated[float, Parameter(validator=Number(gt=0))]
 NotNegative = Annotated[float, Parameter(validator=Number(gte=0))]
 _FORMATS = ("csv", "jsonl", "mp4")
+_MIN_SCORE = 0.3
 
 
 def predict(
@@ -44,7 +45,7 @@ def predict(
     out: Path = Path("predictions"),
     overwrite: Annotated[bool, Parameter(negative="")] = False,
     save: str = "csv,jsonl,mp4",
-    min_score: Share = 0.3,
+    min_score: Share | None = None,
     top: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     actions: str | None = None,
     device: str = "auto",
@@ -70,7 +71,8 @@ def predict(
         out: Folder for the results: FILM.csv, FILM.jsonl, FILM.mp4.
         overwrite: Replace existing results; otherwise the next free name is used.
         save: Which results to write, separated by commas.
-        min_score: Least score that is written; 0 writes every action of every person.
+        min_score: Least score that is written; 0 writes every action of every person. Default: what the model says
+            for each action, as those of `train DIR` do; else 0.3.
         top: At most so many actions for each person.
         actions: Only these actions, by name or id, separated by commas.
         device: auto, cpu, cuda, cuda:1, ...
@@ -118,7 +120,12 @@ def predict(
         ],
         detector,
         span,
-        Selection(min_score, top, columns),
+        Selection(
+            _MIN_SCORE if min_score is None else min_score,
+            top,
+            columns,
+            loaded.thresholds if min_score is None else None,
+        ),
         out,
         formats,
         overwrite,

@@ -356,6 +356,25 @@ def test_one_film_has_no_interval():
     assert math.isnan(report.confidence().low)
 
 
+def test_thresholds_against_every_cut_there_is():
+    random = np.random.default_rng(5)
+    box = [0.1, 0.1, 0.5, 0.5]
+    truth = [["a", time, *box, 1 + time % 2] for time in range(40)] + [["a", 0, *box, 3]]
+    found = [["a", time, *box, 1, round(0.2 * (time % 2 == 0) + 0.7 * random.random(), 1)] for time in range(40)]
+    found += [["a", 0, *box, 3, 0.9]]
+    report = evaluate(pd.DataFrame(truth, columns=TRUTH_COLUMNS), pd.DataFrame(found, columns=COLUMNS), THREE)
+    chosen = report.thresholds(0.25)
+    assert (chosen[2], chosen[3]) == (0.25, 0.25), "never found, and a single example tells nothing"
+    right = set(range(0, 40, 2))
+
+    def balance(cut):
+        taken = [row[1] for row in found[:-1] if row[-1] >= cut]
+        return 2 * len(right & set(taken)) / (len(taken) + len(right))
+
+    assert balance(chosen[1]) == pytest.approx(max(map(balance, np.linspace(0, 1, 1001))))
+    assert all(abs(row[-1] - chosen[1]) > 0.01 for row in found), "it lies between two scores"
+
+
 def test_the_ceiling_of_person_boxes():
     truth = LabelledBoxes(np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([BOX, BOX, AWAY]), np.ones(3))
     ceiling = oracle_ap(truth, np.array([BOX]), np.array([0]), 3)

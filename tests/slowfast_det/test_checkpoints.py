@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+from dataclasses import replace
 
 import pytest
 import torch
@@ -32,6 +33,12 @@ def test_our_file_needs_no_other(tmp_path):
     assert again.labels == model.labels
     assert all(torch.equal(value, again.network.state_dict()[key]) for key, value in model.network.state_dict().items())
     assert [file.name for file in tmp_path.iterdir()] == ["weights.bin"]
+
+
+def test_thresholds_travel_with_the_model(tmp_path):
+    thresholds = tuple(number / 100 for number in range(80))
+    replace(untrained_model("tiny"), thresholds=thresholds).save(tmp_path / "model.safetensors")
+    assert load_model(tmp_path / "model.safetensors").thresholds == thresholds
 
 
 def test_names_of_distributed_training_are_read(tmp_path, theirs):
@@ -167,6 +174,10 @@ def test_missing_and_unknown_files_are_named(tmp_path):
         pytest.param("config", "{", "lack a readable 'config'", id="no json"),
         pytest.param("labels", "[[1]]", "labels are no list", id="labels of another form"),
         pytest.param("labels", json.dumps([[1, "walk", "pose", True]]), "names 1 actions", id="too few labels"),
+        pytest.param("thresholds", "[0.5]", "thresholds are no list of 80 scores", id="too few thresholds"),
+        pytest.param("thresholds", json.dumps([2] * 80), "thresholds are no list of 80", id="thresholds above 1"),
+        pytest.param("thresholds", json.dumps(["a"] * 80), "thresholds are no list of 80", id="no thresholds"),
+        pytest.param("thresholds", "{", "lack a readable 'thresholds'", id="thresholds are no json"),
         pytest.param("config", json.dumps({"network": {}}), "network.architecture", id="config incomplete"),
     ],
 )

@@ -10,12 +10,15 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+
+from slowfast_det import load_model
 
 TWO = [(0.1, 0.2, 0.45, 0.9), (0.5, 0.25, 0.912345, 0.95)]
 FIELDS = ["video", "time", "person", "x1", "y1", "x2", "y2", "action_id", "action", "score"]
@@ -126,6 +129,21 @@ def test_selection_of_rows(predict, film, given, rows_of, options, kept):
     assert predict(film, "--boxes", given, "--save", "csv", "--out", "some", *options).code == 0
     rows = rows_of(Path("all/film.csv"))
     assert rows_of(Path("some/film.csv")) == kept(rows)
+
+
+def test_thresholds_of_the_model(command, tiny, film, given, rows_of):
+    thresholds = tuple(0.2 + 0.008 * number for number in range(80))
+    replace(load_model(tiny), thresholds=thresholds).save("own.safetensors")
+    for out, options in (("all", ["--min-score", 0]), ("own", []), ("same", ["--min-score", 0.4])):
+        done = command(
+            "predict", film, "--model", "own.safetensors", "--boxes", given, "--save", "csv", "--out", out, *options
+        )
+        assert done.code == 0
+    rows = rows_of(Path("all/film.csv"))
+    own = [row for row in rows if float(row[7]) >= thresholds[int(row[6]) - 1]]
+    assert 0 < len(own) < len(rows)
+    assert rows_of(Path("own/film.csv")) == own
+    assert rows_of(Path("same/film.csv")) == [row for row in rows if float(row[7]) >= 0.4]
 
 
 def _of(rows, *ids):
