@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from ava_tools.box_evaluation import evaluate_boxes
 from ava_tools.boxes import SIZES, pairwise_iou
 from ava_tools.cli.main import app
 from ava_tools.cli.run import run
+from ava_tools.errors import InputError
 from ava_tools.person_files import save_person_boxes
 from ava_tools.tables import COORDINATES, KEY, read_person_boxes
 
@@ -284,6 +286,27 @@ def test_files_are_read_back(tmp_path, suffix):
     pd.testing.assert_frame_equal(again, TABLE.round(6).astype({"video": str}), check_dtype=False)
 
 
+ODD_NAMES = ["a,b", 'a"b', "a\nb", "NaN", "902", "été \u2028 x"]
+REFUSED_NAMES = [" a", "a ", "a\t", "a\rb", "a\0b", "\udce9"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES, ids=ascii)
+def test_odd_names_of_films(tmp_path, name):
+    for suffix in ("csv", "pkl"):
+        save_person_boxes(TABLE.assign(video=name), tmp_path / f"boxes.{suffix}")
+        assert set(read_person_boxes(tmp_path / f"boxes.{suffix}")["video"]) == {name}
+
+
+@pytest.mark.parametrize("name", REFUSED_NAMES, ids=ascii)
+def test_names_that_a_csv_would_change(tmp_path, name):
+    table = TABLE.assign(video=name)
+    with pytest.raises(InputError, match=r"boxes.csv: a film is called .*plain text without spaces before or behind"):
+        save_person_boxes(table, tmp_path / "boxes.csv")
+    assert not (tmp_path / "boxes.csv").exists()
+    save_person_boxes(table, tmp_path / "boxes.pkl")
+    assert set(read_person_boxes(tmp_path / "boxes.pkl")["video"]) == {name}
+
+
 def test_csv_is_avas(tmp_path):
     save_person_boxes(TABLE[1:].assign(label=["", "3"]), tmp_path / "boxes.csv")
     assert (tmp_path / "boxes.csv").read_text().splitlines() == [
@@ -294,8 +317,6 @@ def test_csv_is_avas(tmp_path):
 
 def test_proposals_are_mmaction2s(tmp_path):
     """As its data set reads them; numpy before 2, which it runs with, has no package numpy._core."""
-    import pickle
-
     save_person_boxes(TABLE, tmp_path / "boxes.pkl")
     data = (tmp_path / "boxes.pkl").read_bytes()
     assert b"numpy._core" not in data
@@ -304,3 +325,13 @@ def test_proposals_are_mmaction2s(tmp_path):
     assert list(proposals) == ["film, one,0902", "b,1.5"]
     np.testing.assert_allclose(proposals["film, one,0902"][:, 4], [0.9, 0.876543])
     assert proposals["b,1.5"].shape == (1, 5)
+
+
+def test_a_film_may_be_called_as_the_maker_of_arrays(tmp_path):
+    name = "cnumpy._core.multiarray\n_reconstruct\n"
+    save_person_boxes(TABLE.assign(video=name), tmp_path / "boxes.pkl")
+    data = (tmp_path / "boxes.pkl").read_bytes()
+    assert data.count(b"numpy._core") == data.count(name.encode()) > 0
+    assert b"cnumpy.core.multiarray\n" in data
+    assert list(pickle.loads(data)) == [f"{name},0902", f"{name},1.5"]
+    assert set(read_person_boxes(tmp_path / "boxes.pkl")["video"]) == {name}
