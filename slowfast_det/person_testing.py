@@ -55,7 +55,7 @@ def prepare_person_examination(data_set: DataSet, split_name: str, classes: Sequ
     library = open_library(data_set.films, actors.frames["video"], data_set.frame_rate)
     moments = annotated_moments(actors.frames, library, data_set.time_origin)
     if not moments:
-        reasons = "; ".join(library.report) if len(actors.frames) else "its annotation files are empty"
+        reasons = "; ".join(library.report) if len(actors.frames) else "its truth names no key frame that counts"
         raise InputError(f"the split {split_name!r} has nothing to be tested on: {reasons}")
     return PersonExamination(data_set, actors, tuple(classes), moments, library, (*library.report, *actors.notes))
 
