@@ -98,7 +98,8 @@ def _look(detector: PersonDetector, film: FrameSource, video: str, times: Sequen
         frames = [clip.frames[0] for clip in clips]
         for clip, frame, found in zip(clips, frames, detector(frames), strict=True):
             boxes = to_unit(found.boxes, frame.shape[1], frame.shape[0]).round(6)
-            yield Sighting(clip.time, boxes, found.scores.round(6), found.kinds, video)
+            classes = np.zeros(len(boxes), np.int64) if found.classes is None else found.classes
+            yield Sighting(clip.time, boxes, found.scores.round(6), classes, video)
 
 
 def _key_frames(film: FrameSource, times: Sequence[float]) -> Iterator[Clip]:

@@ -25,16 +25,15 @@ def test_persons(
 ) -> int:
     """AP and recall, by size too, of a person detector on a data set's annotated key frames, by pycocotools.
 
-    Boxes whose score lies above 0.05 count. Writes person_boxes.csv (those boxes, with the labels that tell actors
-    apart) and report.json into the folder OUT/test-persons. Under torchrun several processes share the key frames:
-    torchrun --nproc-per-node 8 -m slowfast_det test-persons ...
+    Writes person_boxes.csv, with the labels that tell actors apart, and report.json into the folder OUT/test-persons.
+    Under torchrun several processes share the key frames: torchrun --nproc-per-node 8 -m slowfast_det test-persons ...
 
     Args:
         config: A recipe by name or yaml file, or a data set's folder with a dataset.yaml.
         overrides: Settings over the recipe's, such as data=FOLDER out=FOLDER test_split=val "actors=[bird, car]". Where
             the recipe names no actors, they are what the detector finds.
         model: Person detector: a name of torchvision's, a file of its weights or of Detectron2's, or
-            detectron2:CONFIG for Detectron2 itself.
+            detectron2:CONFIG for Detectron2 itself. Boxes count from a score of 0.05 on.
         detectron2: The config.yaml of the training that Detectron2's weights come from.
         overwrite: Replace existing results; otherwise the next free folder is used.
     """

@@ -31,7 +31,7 @@ from slowfast_det.training.key_frames import read_actor_frames
 from slowfast_det.training.persons import prepare_person_training
 from slowfast_det.training.run import run_training
 from slowfast_det.training.samples import Draw
-from slowfast_det.training.tasks.persons import PersonSamples, collate
+from slowfast_det.training.tasks.persons import LEAST_SCORE, PersonSamples, collate
 
 CPU = World(torch.device("cpu"))
 QUICK = (
@@ -303,6 +303,11 @@ def test_actors_are_what_the_detector_finds(examine):
     assert "error: actors: 'cloud' is no label of the data set; its labels are run, sit" in outcome.err
     outcome, _, _ = examine("actors=person", classes=("bird",))
     assert "error: drawn.safetensors: finds no 'person'; it finds bird" in outcome.err
+
+
+def test_the_least_score_is_told(command):
+    told = " ".join(command("test-persons", "--help").out.replace("│", " ").split())
+    assert f"Boxes count from a score of {LEAST_SCORE} on" in told
 
 
 def test_a_detector_of_detectron2(command, data, tmp_path):
