@@ -9,15 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from ava_tools.boxes import SIZES, area
+from ava_tools.boxes import SIZES, Boxes, area
 from ava_tools.coded import columns_of, frame_codes, known_mean, labelled_boxes, name_of
 from ava_tools.label_files import read_labels
 from ava_tools.labels import Labels, ava_labels
 from ava_tools.metrics.average_precision import Ints, LabelledBoxes
 from ava_tools.metrics.coco import coco_figures
 from ava_tools.metrics.person_boxes import found_persons, oracle_ap
-from ava_tools.tables import COORDINATES, read_person_boxes, read_truth
+from ava_tools.tables import COORDINATES, format_timestamp, read_person_boxes, read_truth
 
 _SCORES = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
 
@@ -28,7 +29,8 @@ class BoxFigures:
 
     Attributes:
         per_class: indexed by the name of a class: ap (mean over IoU 0.5 to 0.95), ap50, ap75, truth.
-        by_size: indexed by size: least and most share of the frame, truth, recall (at IoU 0.5), average_recall.
+        by_size: indexed by size: least and most share of the frame, truth, ap, recall (at IoU 0.5), average_recall.
+            A box is one person's here: of two persons whom one box fits, one is missed.
     """
 
     per_class: pd.DataFrame
@@ -55,11 +57,13 @@ class BoxReport:
     """What person boxes are worth.
 
     Attributes:
-        recall: share of the persons that some box fits, by least overlap (0.5, 0.75, 0.9).
+        recall: share of the persons that some box fits, by least overlap (0.5, 0.75, 0.9); a box may fit several.
         ceiling: frame mAP at IoU 0.5 that perfect scores would reach with these boxes.
         truth: distinct boxes of persons in the truth.
         found: given boxes on key frames of the truth; a score is NaN where a box has none.
         frames: ``int64[*]`` all key frames of the truth.
+        notes: one sentence for everything that was left out of the truth.
+        warning: why no box is on a key frame of the truth; None where one is.
     """
 
     recall: Mapping[float, float]
@@ -67,6 +71,8 @@ class BoxReport:
     truth: LabelledBoxes
     found: LabelledBoxes
     frames: Ints
+    notes: tuple[str, ...] = ()
+    warning: str | None = None
 
     @property
     def persons(self) -> int:
@@ -119,19 +125,37 @@ def evaluate_person_boxes(
     truth_table = truth if isinstance(truth, pd.DataFrame) else read_truth(truth)
     table = boxes if isinstance(boxes, pd.DataFrame) else read_person_boxes(boxes)
     frames, truth_frames = frame_codes([table, truth_table])
-    labelled = labelled_boxes(
-        truth_table, truth_frames, columns_of(vocabulary, scored), name_of(truth, "the truth"), [], scores=False
-    )
+    name, notes = name_of(truth, "the truth"), list[str]()
+    labelled = labelled_boxes(truth_table, truth_frames, columns_of(vocabulary, scored), name, notes, scores=False)
     on_truth = np.isin(frames, truth_frames)
     own = _boxes_of(table[on_truth], frames[on_truth])
-    rows = np.unique(np.column_stack([labelled.frame, labelled.boxes]), axis=0)
+    rows = _distinct(labelled.frame, labelled.boxes)
     persons = LabelledBoxes(rows[:, 0].astype(np.int64), np.zeros(len(rows), np.int64), rows[:, 1:], np.ones(len(rows)))
     recall = {
         threshold: known_mean(found_persons(persons.boxes, persons.frame, own.boxes, own.frame, threshold))
         for threshold in (0.5, 0.75, 0.9)
     }
     ceiling = known_mean(oracle_ap(labelled, own.boxes, own.frame, len(scored)))
-    return BoxReport(recall, ceiling, persons, own, truth_frames)
+    boxed = truth_table["x1"].notna().to_numpy()
+    dropped = len(_distinct(truth_frames[boxed], truth_table.loc[boxed, COORDINATES].to_numpy(dtype=float))) - len(rows)
+    if dropped:
+        notes.append(f"{name}: {dropped:,} persons who do nothing that is scored are left out")
+    warning = None if len(own) else _why_none(table, truth_table, name_of(boxes, "the boxes"), name)
+    return BoxReport(recall, ceiling, persons, own, truth_frames, tuple(notes), warning)
+
+
+def _distinct(frames: Ints, boxes: Boxes) -> NDArray[np.float64]:
+    """Each box of each frame once: rows of frame, x1, y1, x2, y2."""
+    return np.unique(np.column_stack([frames, boxes]), axis=0)
+
+
+def _why_none(boxes: pd.DataFrame, truth: pd.DataFrame, boxes_name: str, truth_name: str) -> str:
+    """Why no box is on a key frame of the truth: an example of either tells more than the fact."""
+    for table, name in ((boxes, boxes_name), (truth, truth_name)):
+        if not len(table):
+            return f"{name}: names no key frame"
+    ours, theirs = (f"{each['video'].iloc[0]},{format_timestamp(each['timestamp'].iloc[0])}" for each in (boxes, truth))
+    return f"{boxes_name}: no box is on a key frame of {truth_name} (the boxes have {ours}, the truth has {theirs})"
 
 
 def evaluate_boxes(
@@ -160,6 +184,7 @@ def _boxes_of(table: pd.DataFrame, frames: Ints, classes: pd.Series[int] | None 
 def _figures(truth: LabelledBoxes, found: LabelledBoxes, frames: Ints, classes: Sequence[str]) -> BoxFigures:
     bounds = [(least, most) for _, least, most in SIZES]
     figures = coco_figures(truth, found, frames, len(classes), bounds)
+    truth = truth.take(np.isin(truth.frame, frames))
     counts = np.bincount(truth.action, minlength=len(classes))
     per_class = {"ap": figures.ap, "ap50": figures.ap50, "ap75": figures.ap75, "truth": counts}
     shares = area(truth.boxes)
@@ -168,6 +193,7 @@ def _figures(truth: LabelledBoxes, found: LabelledBoxes, frames: Ints, classes: 
             "least": [least for least, _ in bounds],
             "most": [most for _, most in bounds],
             "truth": [int(((shares >= least) & (shares < most)).sum()) for least, most in bounds],
+            "ap": figures.size_ap,
             "recall": figures.recall,
             "average_recall": figures.average_recall,
         },

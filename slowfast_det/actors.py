@@ -22,11 +22,13 @@ class Actors:
         frames: video, timestamp of every annotated key frame that counts, those with nobody too.
         boxes: video, timestamp, x1 y1 x2 y2 (0-1 of the frame), class (number of the actor, from 0); a row an actor.
         notes: one sentence for everything that a user should know.
+        label_ids: which of the data set's labels each class is; None: the one class is every box, whatever its label.
     """
 
     frames: pd.DataFrame
     boxes: pd.DataFrame
     notes: tuple[str, ...]
+    label_ids: tuple[int, ...] | None = None
 
 
 def read_actors(data_set: DataSet, split: Split, actors: Sequence[str]) -> Actors:
@@ -60,7 +62,7 @@ def read_actors(data_set: DataSet, split: Split, actors: Sequence[str]) -> Actor
     if several:
         notes.append(f"{several:,} times a box carries another one of these labels; the first that is named counts")
     kept = merged[~none].reset_index(drop=True)
-    return Actors(frames, kept.assign(**{"class": kept["class"].astype(np.int64)}), tuple(notes))
+    return Actors(frames, kept.assign(**{"class": kept["class"].astype(np.int64)}), tuple(notes), tuple(ids))
 
 
 def _label_ids(labels: Labels, actors: Sequence[str]) -> list[int] | None:

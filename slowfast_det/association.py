@@ -16,7 +16,7 @@ class Association:
     """Gives persons of one film identities 1, 2, 3, ...
 
     At each key frame, persons are matched to those seen before so that the sum of box overlaps is
-    largest; who overlaps nobody is new.
+    largest; who overlaps nobody of its class is new.
     """
 
     def __init__(self, memory: float = 3.0) -> None:
@@ -24,16 +24,22 @@ class Association:
         self._memory = memory
         self._boxes: Boxes = np.zeros((0, 4))
         self._persons: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self._classes: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._seen: NDArray[np.float64] = np.zeros(0)
         self._count = 0
 
-    def identify(self, boxes: Boxes, time: float) -> NDArray[np.int64]:
-        """Identities ``int64[K]`` of unit boxes at ``time`` (seconds, rising from call to call)."""
+    def identify(self, boxes: Boxes, time: float, classes: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """Identities ``int64[K]`` of unit boxes at ``time`` (seconds, rising from call to call).
+
+        Those of different ``classes`` (``int64[K]``; None: all are of one) are never the same.
+        """
+        kinds = np.zeros(len(boxes), dtype=np.int64) if classes is None else classes
         remembered = time - self._seen <= self._memory + 1e-6
         self._boxes, self._persons = self._boxes[remembered], self._persons[remembered]
-        self._seen = self._seen[remembered]
+        self._classes, self._seen = self._classes[remembered], self._seen[remembered]
         overlap = pairwise_iou(enlarged(boxes, _MARGIN), enlarged(self._boxes, _MARGIN))
-        overlap[overlap < _LEAST_OVERLAP] = 0  # no match at all: it must not buy another pair a worse one
+        apart = (overlap < _LEAST_OVERLAP) | (kinds[:, None] != self._classes)
+        overlap[apart] = 0  # no match at all: it must not buy another pair a worse one
         persons = np.zeros(len(boxes), dtype=np.int64)
         for row, column in zip(*linear_sum_assignment(overlap, maximize=True), strict=True):
             if overlap[row, column] > 0:
@@ -44,5 +50,6 @@ class Association:
         kept = ~np.isin(self._persons, persons)
         self._boxes = np.concatenate([self._boxes[kept], boxes])
         self._persons = np.concatenate([self._persons[kept], persons])
+        self._classes = np.concatenate([self._classes[kept], kinds])
         self._seen = np.concatenate([self._seen[kept], np.full(len(boxes), time)])
         return persons

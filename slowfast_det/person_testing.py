@@ -55,7 +55,7 @@ def prepare_person_examination(data_set: DataSet, split_name: str, classes: Sequ
     library = open_library(data_set.films, actors.frames["video"], data_set.frame_rate)
     moments = annotated_moments(actors.frames, library, data_set.time_origin)
     if not moments:
-        reasons = "; ".join(library.report) if len(actors.frames) else "its annotation files are empty"
+        reasons = "; ".join(library.report) if len(actors.frames) else "its truth names no key frame that counts"
         raise InputError(f"the split {split_name!r} has nothing to be tested on: {reasons}")
     return PersonExamination(data_set, actors, tuple(classes), moments, library, (*library.report, *actors.notes))
 
@@ -65,7 +65,8 @@ class PersonsTested:
     """What a test found.
 
     Attributes:
-        boxes: video, timestamp, x1 y1 x2 y2, score, class: what the detector found.
+        boxes: video, timestamp, x1 y1 x2 y2, score, class: what the detector found; label too, the id of the action
+            by which the class is told, where there is one.
         figures: how good that is, on all annotated key frames of the films that can be read.
         problems: one sentence for each film that failed on the way.
         missed: annotated key frames that could not be looked at; their persons count as missed.
@@ -101,18 +102,22 @@ def run_person_test(
         table[table["video"].isin(readable)] for table in (examination.actors.boxes, examination.actors.frames)
     )
     figures = evaluate_boxes(truth, boxes, frames, examination.classes)
+    if (ids := examination.actors.label_ids) is not None:
+        boxes = boxes.assign(label=np.array(ids)[boxes["class"]])
     return PersonsTested(boxes, figures, found.problems, found.missed)
 
 
 def save_person_report(tested: PersonsTested, examination: PersonExamination, weights: str, path: Path) -> None:
     """Write the figures of a test as json; what could not be measured is null."""
     figures = tested.figures
+    ids = examination.actors.label_ids or (None,) * len(examination.classes)
+    per_class = figures.per_class.reset_index().to_dict(orient="records")
     content: dict[str, Any] = {
         "weights": weights,
         "ap": figures.ap,
         "ap50": figures.ap50,
         "ap75": figures.ap75,
-        "per_class": figures.per_class.reset_index().to_dict(orient="records"),
+        "per_class": [{"class": None, "label": label} | entry for entry, label in zip(per_class, ids, strict=True)],
         "by_size": figures.by_size.reset_index().to_dict(orient="records"),
         "key_frames": {"annotated": len(examination.moments), "missed": len(tested.missed)},
         "films": {

@@ -133,7 +133,7 @@ class FilmRun(Iterator[Keyframe]):
             seen = self._persons(self._clips(film))
             for batch in self._batches(seen if smoothing is None else smoothing.over(seen)):
                 for one, scores in zip(batch, self._score(batch), strict=True):
-                    persons = association.identify(one.boxes, one.time)
+                    persons = association.identify(one.boxes, one.time, one.classes)
                     labels = self._detector.model.labels
                     yield Keyframe(self.info.name, one.time, one.boxes, one.scores, persons, scores, labels)
 
@@ -186,20 +186,22 @@ class FilmRun(Iterator[Keyframe]):
     def _persons(self, clips: Iterator[Clip]) -> Iterator[Sighting[Clip]]:
         """The persons in the middle of each clip."""
         for batch in self._batches(clips):
-            for clip, (boxes, scores) in zip(batch, self._find_persons(batch), strict=True):
-                yield Sighting(clip.time, boxes, scores, np.zeros(len(boxes), np.int64), clip)
+            if self._given is None:
+                yield from self._find_persons(batch)
+            else:
+                for clip in batch:
+                    boxes, scores = self._given[clip.time]
+                    yield Sighting(clip.time, boxes, scores, np.zeros(len(boxes), np.int64), clip)
 
-    def _find_persons(self, clips: Sequence[Clip]) -> list[FoundPersons]:
-        if self._given is not None:
-            return [self._given[clip.time] for clip in clips]
+    def _find_persons(self, clips: Sequence[Clip]) -> list[Sighting[Clip]]:
         detector = self._detector.persons
         assert not isinstance(detector, PrecomputedBoxes)
         with _adding_to(self.timings, "persons"):
             frames = [clip.keyframe.rgb() for clip in clips]
             found = detector(frames)
         return [
-            (to_unit(of_frame.boxes, frame.shape[1], frame.shape[0]), of_frame.scores)
-            for frame, of_frame in zip(frames, found, strict=True)
+            Sighting(clip.time, to_unit(each.boxes, frame.shape[1], frame.shape[0]), each.scores, each.kinds, clip)
+            for clip, frame, each in zip(clips, frames, found, strict=True)
         ]
 
     def _score(self, seen: Sequence[Sighting[Clip]]) -> list[NDArray[np.float64]]:

@@ -39,7 +39,7 @@ class Sighting(Generic[T]):
 
 @dataclass(frozen=True)
 class Smoothing:
-    """How persons are steadied over the key frames of a film.
+    """How persons are steadied over the key frames of a film, each class for itself.
 
     Attributes:
         max_missing: key frames in a row without a person over which it is bridged: on those between two sightings it
@@ -49,8 +49,10 @@ class Smoothing:
             where they expect him; a box that overlaps that place less than `agreement` has moved, and stays.
         agreement: least IoU of a box and where it is expected, from which on the difference counts as flicker. (On the
             quickstart's films, 5 key frames a second, 0.9 gains 0.002 of AP; 0.7 loses 0.02: limbs really move.)
-        lone_score: persons below this score are dropped where none of the key frames so near shows them, though there
-            are some.
+        lone_score: persons below this score are dropped where none of the key frames so near shows them: those to which
+            no more than `max_missing` key frames and `max_gap` seconds lead.
+        lone_gap: seconds to the key frame before and to the one behind at most, for somebody to be dropped; both have
+            to be there. Where key frames are sparse, a person who is seen once is no exception.
     """
 
     max_missing: int = 2
@@ -58,12 +60,15 @@ class Smoothing:
     damping: float = 0.5
     agreement: float = 0.9
     lone_score: float = 0.9
+    lone_gap: float = 0.5
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_missing <= 1000:
             raise InputError(f"max_missing is {self.max_missing}; key frames from 0 to 1000 are expected")
         if not 0 < self.max_gap <= 60:
             raise InputError(f"max_gap is {self.max_gap:g}; seconds above 0, up to 60, are expected")
+        if not 0 <= self.lone_gap <= 60:
+            raise InputError(f"lone_gap is {self.lone_gap:g}; seconds from 0 to 60 are expected")
         for name in ("damping", "agreement", "lone_score"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} is {getattr(self, name):g}; a number from 0 to 1 is expected")
@@ -117,7 +122,8 @@ class _Window(Generic[T]):
         """Take the next key frame; gives those on which nothing that comes can have a bearing any more."""
         when = _When(self._count, sighting.time)
         self._count += 1
-        self._open.append(_Seen(when, sighting, self._association.identify(sighting.boxes, sighting.time)))
+        persons = self._association.identify(sighting.boxes, sighting.time, sighting.classes)
+        self._open.append(_Seen(when, sighting, persons))
         following = _When(self._count, sighting.time)  # the next one, as early as it can be
         while not self._are_near(self._open[0].when, following):
             yield self._settle(self._open.popleft())
@@ -137,13 +143,11 @@ class _Window(Generic[T]):
         when, places = seen.when, _places(seen)
         recent = {person: place for person, place in self._before.items() if self._are_near(place.when, when)}
         after = self._after(when)
-        alone = not (self._last and self._are_near(self._last, when)) and not (
-            self._open and self._are_near(when, self._open[0].when)
-        )
+        dense = self._is_amid(when)
         kept = [
             self._damped(place, recent.get(person), after.get(person))
             for person, place in places.items()
-            if alone or place.score >= self._smoothing.lone_score or person in recent or person in after
+            if not dense or place.score >= self._smoothing.lone_score or person in recent or person in after
         ]
         for person in sorted(recent.keys() & after.keys() - places.keys()):
             bridge = _between(recent[person], after[person], when)
@@ -151,6 +155,13 @@ class _Window(Generic[T]):
                 kept.append(bridge)
         self._before, self._last = recent | places, when
         return _with_places(seen.sighting, sorted(kept, key=lambda place: -place.score))
+
+    def _is_amid(self, when: _When) -> bool:
+        """Whether the key frames before and behind are so near that a person should be on one of them."""
+        if self._last is None or not self._open:
+            return False
+        longest = min(self._smoothing.lone_gap, self._smoothing.max_gap) + 1e-6
+        return when.time - self._last.time <= longest and self._open[0].when.time - when.time <= longest
 
     def _after(self, when: _When) -> dict[int, _Place]:
         """Where each person is seen next."""
@@ -186,8 +197,8 @@ def _with_places(sighting: Sighting[T], places: Sequence[_Place]) -> Sighting[T]
 
 
 def _is_among(place: _Place, others: Sequence[_Place]) -> bool:
-    """Whether someone is there already: who got another identity for a moment is nobody else."""
-    boxes = np.array([other.box for other in others]).reshape(-1, 4)
+    """Whether someone of the class is there already: who got another identity for a moment is nobody else."""
+    boxes = np.array([other.box for other in others if other.kind == place.kind]).reshape(-1, 4)
     return bool((pairwise_iou(place.box[None], boxes) >= _SAME).any())
 
 

@@ -75,7 +75,7 @@ def prepare_examination(
     library = open_library(data_set.films, frames["video"], data_set.frame_rate)
     moments = annotated_moments(frames, library, data_set.time_origin)
     if not moments:
-        reasons = "; ".join((*library.report, *notes)) if len(truth) else "its annotation files are empty"
+        reasons = "; ".join((*library.report, *notes)) if len(truth) else "its truth names no key frame that counts"
         raise InputError(f"the split {split_name!r} has nothing to be tested on: {reasons}")
     return Examination(data_set, split, truth, moments, persons, library, (*library.report, *notes))
 
@@ -93,13 +93,16 @@ def _persons(
         weak = boxes["score"] < least
         kept = data_set.counted(boxes[~weak].drop_duplicates([*KEY, *COORDINATES]), split)
         note = f"{weak.sum():,} of {len(boxes):,} boxes are below persons.min_score {least:g} and left out"
-        return PrecomputedBoxes(kept), kept, [note] if weak.any() else []
+        notes = [note] if weak.any() else []
+        if not len(kept):
+            notes.append("no box is left at key frames that count" if len(boxes) else "its files of boxes are empty")
+        return PrecomputedBoxes(kept), kept, notes
     if source in ("auto", "truth"):
         boxes = annotated[annotated["x1"].notna()].drop_duplicates([*KEY, *COORDINATES]).assign(score=np.nan)
         note = "persons are where the truth has them; detected ones would give less"
-        return PrecomputedBoxes(boxes), boxes, [note]
+        return PrecomputedBoxes(boxes), boxes, [note if len(boxes) else "its truth has nobody at key frames that count"]
     detector = load_person_detector(source, min_score=least, precision=recipe.precision)
-    return detector.to(device), annotated, []
+    return detector.to(device), annotated, [] if len(annotated) else ["none of its key frames counts"]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ava_tools.cli.run import patience
+from ava_tools.cli.run import console, patience
 
 if TYPE_CHECKING:
     from ava_tools.box_evaluation import BoxFigures, BoxReport
@@ -24,23 +24,28 @@ def evaluate_boxes(*, truth: Path, boxes: Path, labels: Path | None = None) -> N
     from ava_tools.box_evaluation import evaluate_person_boxes
 
     with patience("evaluating"):
-        lines = list(_lines(evaluate_person_boxes(truth, boxes, labels)))
+        report = evaluate_person_boxes(truth, boxes, labels)
+        lines = list(_lines(report))
+    for note in report.notes:
+        console.print(f"note: {note}")
+    if report.warning is not None:
+        console.print(f"warning: {report.warning}")
     print("\n".join(lines))
 
 
 def _lines(found: BoxReport) -> Iterator[str]:
     yield f"{found.persons:,} persons in the truth, {found.boxes:,} boxes on its key frames"
     for threshold, recall in found.recall.items():
-        yield f"recall at IoU {threshold:g}: {recall:.4f}"
+        yield f"recall at IoU {threshold:g} (persons whom any box fits): {recall:.4f}"
     yield f"frame mAP with perfect scores (IoU 0.5): {found.ceiling:.4f}"
     if not found.scored:
         return
     yield from figure_lines(found.figures)
     yield ""
-    yield "score from   boxes a key frame   recall   boxes that fit a person"
+    yield "score from   boxes a key frame   persons whom any box fits   boxes that fit a person"
     for least, row in found.by_score.iterrows():
         right = "-" if math.isnan(row["precision"]) else f"{row['precision']:.4f}"
-        yield f"{least:10.2f}   {row['boxes']:17.2f}   {row['recall']:.4f}   {right:>23}"
+        yield f"{least:10.2f}   {row['boxes']:17.2f}   {row['recall']:25.4f}   {right:>23}"
 
 
 def figure_lines(figures: BoxFigures) -> Iterator[str]:
@@ -53,6 +58,6 @@ def figure_lines(figures: BoxFigures) -> Iterator[str]:
         if row["truth"]:
             share = f"from {row['least']:.0%} of the frame" if math.isinf(row["most"]) else f"under {row['most']:.0%}"
             yield (
-                f"{size} ({share}): {int(row['truth']):,}, recall {row['recall']:.4f} at IoU 0.5, "
-                f"{row['average_recall']:.4f} on average from 0.5 to 0.95"
+                f"{size} ({share}): {int(row['truth']):,}, AP {row['ap']:.4f}, COCO's recall (one person a box) "
+                f"{row['recall']:.4f} at IoU 0.5, {row['average_recall']:.4f} on average from 0.5 to 0.95"
             )

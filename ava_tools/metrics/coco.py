@@ -24,6 +24,7 @@ class CocoFigures:
     Attributes:
         ap: ``float64[C]`` of each class, the mean over IoU 0.5, 0.55, ..., 0.95.
         ap50, ap75: ``float64[C]`` at IoU 0.5 and 0.75.
+        size_ap: ``float64[S]`` as ``ap``, of the truth of each size, mean over classes.
         recall: ``float64[S]`` share of the truth of each size that is found at IoU 0.5, mean over classes.
         average_recall: ``float64[S]`` the mean over the IoUs.
     """
@@ -31,6 +32,7 @@ class CocoFigures:
     ap: Floats
     ap50: Floats
     ap75: Floats
+    size_ap: Floats
     recall: Floats
     average_recall: Floats
 
@@ -46,8 +48,8 @@ def coco_figures(
 
     Args:
         truth: boxes of any unit, their ``action`` their class.
-        found: boxes with scores; those on other frames do not count.
-        frames: all frames that were annotated, those without truth too.
+        found: boxes with scores.
+        frames: all frames that were annotated, those without truth too; boxes on others do not count.
         num_classes: C; classes are 0 to C - 1.
         sizes: least and largest area of each size S.
     """
@@ -60,22 +62,23 @@ def coco_figures(
         work.params.maxDets = [_MOST]
         work.evaluate()
         work.accumulate()
-    precision = work.eval["precision"][:, :, :, 0, 0]  # [IoU, recall, C], -1 without truth
+    precisions = work.eval["precision"][..., 0]  # [IoU, recall, C, 1 + S], -1 without truth
+    precision = precisions[..., 0]
     recall = work.eval["recall"][:, :, 1:, 0]  # [IoU, C, S]
     return CocoFigures(
         ap=_means(precision.reshape(-1, num_classes)),
         ap50=_means(precision[0]),
         ap75=_means(precision[5]),
+        size_ap=_means(precisions[..., 1:].reshape(-1, len(sizes))),
         recall=_means(recall[0]),
         average_recall=_means(recall.reshape(-1, len(sizes))),
     )
 
 
 def _coco(boxes: LabelledBoxes, frames: Ints, num_classes: int) -> Any:
-    """Boxes on some frames as pycocotools keeps them; it takes the number 0 for none."""
+    """Boxes as pycocotools keeps them; it looks at those on the frames, and takes the number 0 for none."""
     from pycocotools.coco import COCO
 
-    boxes = boxes.take(np.isin(boxes.frame, frames))
     sides = boxes.boxes[:, 2:] - boxes.boxes[:, :2]
     rows = zip(
         boxes.frame.tolist(),

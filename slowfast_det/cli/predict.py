@@ -62,7 +62,8 @@ def predict(
         boxes: Person boxes: AVA's csv (video,timestamp,x1,y1,x2,y2[,label],score) or a proposals .pkl.
             All of them are scored.
         options: How persons are looked for, where no boxes are given.
-        smooth: Bridge short gaps of detected persons and damp flicker from key frame to key frame.
+        smooth: Bridge short gaps of detected persons and damp flicker from key frame to key frame. Where the key frames
+            before and behind are at most 0.5 s away, drop who is seen once and scores below 0.9.
         every: Seconds between key frames, 1 if it is not given; boxes bring their own.
         start: First second that is looked at, from the start of the film.
         end: Last second that is looked at.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING, Self
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from slowfast_det.pipeline import FilmRun
 
 
+_EVERY = 30.0  # seconds between two lines where there is no terminal
+
+
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
@@ -25,8 +29,17 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def moment_progress(total: int, shown: bool) -> Iterator[Callable[[object], None]]:
-    """A bar over the key frames of a test, on a terminal; gives the function that advances it."""
+def moment_progress(total: int, shown: bool, done: int = 0) -> Iterator[Callable[[object], None]]:
+    """A bar over key frames, or a line now and then where there is no terminal; gives the function that advances it.
+
+    Args:
+        total: how many key frames there are.
+        shown: whether this process is the one that tells.
+        done: how many of them were done before.
+    """
+    if shown and not sys.stderr.isatty():
+        yield _Lines(total, done).advance
+        return
     bar = Progress(
         TextColumn("key frames"),
         BarColumn(),
@@ -35,11 +48,29 @@ def moment_progress(total: int, shown: bool) -> Iterator[Callable[[object], None
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not (shown and sys.stderr.isatty()),
+        disable=not shown,
     )
     with bar:
-        task = bar.add_task("", total=total)
+        task = bar.add_task("", total=total, completed=done)
         yield lambda _: bar.advance(task)
+
+
+class _Lines:
+    """Says every 30 seconds how far it is."""
+
+    def __init__(self, total: int, done: int) -> None:
+        self._total, self._before, self._done = total, done, done
+        self._begin = self._told = perf_counter()
+
+    def advance(self, _: object) -> None:
+        self._done += 1
+        now = perf_counter()
+        if now - self._told < _EVERY:
+            return
+        self._told = now
+        rate = (self._done - self._before) / (now - self._begin)
+        left = timedelta(seconds=round(max(0, self._total - self._done) / rate))
+        console.print(f"{self._done:,} of {self._total:,} key frames, {rate:.1f} a second, {left} left")
 
 
 class KeyframeProgress:

@@ -60,7 +60,8 @@ def propose(
         end: Last second that is looked at.
         time_origin: Timestamp of the start of films in the files: 900 for AVA's cut ones. A data set brings its own.
         frame_rate: Images a second of folders of frames, 30 if it is not given. A data set brings its own.
-        smooth: Bridge short gaps and damp flicker from key frame to key frame.
+        smooth: Bridge short gaps and damp flicker from key frame to key frame. Where the key frames before and behind
+            are at most 0.5 s away, drop who is seen once and scores below 0.9.
         out: Folder for the results.
         save: Which files to write, separated by commas: csv, pkl.
         overwrite: Replace existing results, and begin anew where OUT/sightings were found otherwise; without that

@@ -17,17 +17,24 @@ if TYPE_CHECKING:
 
 
 def test_persons(
-    config: str, *overrides: str, model: str, overwrite: Annotated[bool, Parameter(negative="")] = False
+    config: str,
+    *overrides: str,
+    model: str,
+    detectron2: Path | None = None,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """AP, AP50 and recall by size of a person detector on a data set's annotated key frames, by pycocotools.
+    """AP and recall, by size too, of a person detector on a data set's annotated key frames, by pycocotools.
 
-    Writes person_boxes.csv and report.json into the folder OUT/test-persons. Under torchrun several processes share
-    the key frames: torchrun --nproc-per-node 8 -m slowfast_det test-persons ...
+    Writes person_boxes.csv, with the labels that tell actors apart, and report.json into the folder OUT/test-persons.
+    Under torchrun several processes share the key frames: torchrun --nproc-per-node 8 -m slowfast_det test-persons ...
 
     Args:
         config: A recipe by name or yaml file, or a data set's folder with a dataset.yaml.
-        overrides: Settings over the recipe's, such as data=FOLDER out=FOLDER test_split=val "actors=[bird, car]".
-        model: Person detector: a name of torchvision's, a file of its weights or of Detectron2's.
+        overrides: Settings over the recipe's, such as data=FOLDER out=FOLDER test_split=val "actors=[bird, car]". Where
+            the recipe names no actors, they are what the detector finds.
+        model: Person detector: a name of torchvision's, a file of its weights or of Detectron2's, or
+            detectron2:CONFIG for Detectron2 itself. Boxes count from a score of 0.05 on.
+        detectron2: The config.yaml of the training that Detectron2's weights come from.
         overwrite: Replace existing results; otherwise the next free folder is used.
     """
     from slowfast_det.cli.progress import moment_progress
@@ -48,10 +55,13 @@ def test_persons(
             recipe.detector.min_size,
             recipe.detector.max_size,
             max_overlap=recipe.detector.max_overlap,
-            actors=recipe.actors,
+            actors=recipe.actors if "actors" in recipe.model_fields_set else None,
             precision=recipe.precision,
+            detectron2=detectron2,
         ).to(world.device)
-        examination = prepare_person_examination(data_set, recipe.test_split, recipe.actors)
+        if world.is_first:
+            console.print(f"looking for what {model} finds: {', '.join(detector.classes)}")
+        examination = prepare_person_examination(data_set, recipe.test_split, detector.classes)
         part = len(world.share(len(examination.moments)))
         with (
             claimed_folder(Path(recipe.out) / "test-persons", overwrite, world.is_first) as folder,
@@ -77,7 +87,8 @@ def _write(folder: Path, examination: PersonExamination, tested: PersonsTested, 
         console.print(f"note: {note}")
     if tested.missed:
         console.print(f"note: {len(tested.missed):,} key frames could not be looked at; their persons count as missed")
-    print(f"{len(examination.moments):,} key frames, {int(tested.figures.per_class['truth'].sum()):,} in the truth")
+    truth = int(tested.figures.per_class["truth"].sum())
+    print(f"{len(examination.moments):,} key frames, {truth:,} in the truth: {', '.join(examination.classes)}")
     print("\n".join(figure_lines(tested.figures)))
     print()
     for name in ("person_boxes.csv", "report.json"):

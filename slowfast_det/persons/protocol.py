@@ -28,6 +28,11 @@ class PersonBoxes:
     scores: NDArray[np.float64]
     classes: NDArray[np.int64] | None = None
 
+    @property
+    def kinds(self) -> NDArray[np.int64]:
+        """The classes, the first one where none are told: ``int64[K]``."""
+        return np.zeros(len(self.boxes), np.int64) if self.classes is None else self.classes
+
 
 class PersonDetector(Protocol):
     """Finds persons in frames."""

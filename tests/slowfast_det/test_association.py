@@ -57,6 +57,15 @@ def test_identities(keyframes, persons):
         assert expected is None or found == expected
 
 
+def test_classes_do_not_mix():
+    association = Association()
+    first = association.identify(np.array([LEFT, RIGHT]), 0.0, np.array([0, 1]))
+    assert first.tolist() == [1, 2]
+    again = association.identify(np.array([LEFT, LEFT, RIGHT]), 1.0, np.array([1, 0, 0]))
+    assert again.tolist() == [3, 1, 4]
+    assert association.identify(np.array([RIGHT]), 2.0, np.array([1])).tolist() == [2]
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_nobody_is_two_persons_at_once(seed):
     random = np.random.default_rng(seed)

@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 import weakref
+from dataclasses import replace
 from fractions import Fraction
 from math import floor
 
@@ -310,6 +311,20 @@ def test_identities_last_over_the_film(gallery, tiny_model, stub):
     glide = stub(lambda n: [(0.1 + 0.02 * n, 0.2, 0.4 + 0.02 * n, 0.9), (0.6 - 0.02 * n, 0.2, 0.9 - 0.02 * n, 0.9)])
     result = ActionDetector(tiny_model, glide, "cpu")(gallery / "film.mp4", Span(every=0.5))
     assert [keyframe.persons.tolist() for keyframe in result] == [[1, 2]] * 6
+
+
+@pytest.mark.parametrize("smoothing", [None, Smoothing()], ids=["plain", "steadied"])
+def test_identities_do_not_cross_classes(gallery, tiny_model, stub, smoothing):
+    """A bird takes off where a car stops."""
+    place = stub([(0.1, 0.2, 0.4, 0.9)])
+
+    def birds_then_cars(frames):
+        kinds = [int(len(place.frames) + number >= 3) for number in range(len(frames))]
+        return [replace(one, classes=np.array([kind])) for one, kind in zip(place(frames), kinds, strict=True)]
+
+    detector = ActionDetector(tiny_model, birds_then_cars, "cpu", smoothing=smoothing)
+    with detector.stream(gallery / "film.mp4", Span(every=0.5)) as run:
+        assert [keyframe.persons.tolist() for keyframe in run] == [[1]] * 3 + [[2]] * 3
 
 
 def test_a_gap_is_bridged_and_scored(gallery, tiny_model, stub):

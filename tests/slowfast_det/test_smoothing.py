@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import count, islice
+from dataclasses import replace
+from itertools import count, islice, pairwise
 
 import numpy as np
 import pytest
 
+from ava_tools.boxes import pairwise_iou
 from ava_tools.errors import InputError
+from slowfast_det.association import Association
 from slowfast_det.smoothing import Sighting, Smoothing
 
 WALK = np.array([0.02, 0.0, 0.02, 0.0])  # a key frame
@@ -48,7 +51,7 @@ def test_steady_motion_stays_as_it_is():
 )
 def test_short_gaps_are_bridged(missing, every, bridged):
     seen = walking(8, lambda number: number not in missing, every)
-    seen[2] = sighting(2 * every, START + 2 * WALK, scores=[0.91], classes=[1])
+    seen[2] = sighting(2 * every, START + 2 * WALK, scores=[0.91])
     after = list(Smoothing().over(seen))
     for number in missing:
         found = after[number]
@@ -56,7 +59,6 @@ def test_short_gaps_are_bridged(missing, every, bridged):
         if bridged:
             np.testing.assert_allclose(found.boxes[0], START + number * WALK, atol=1e-12)
             assert found.scores.tolist() == [0.91]
-            assert found.classes.tolist() == [1]
 
 
 def test_flicker_is_damped_to_the_formula():
@@ -90,20 +92,130 @@ def test_who_really_moves_is_not_drawn_back():
 
 
 @pytest.mark.parametrize(
-    ("score", "every", "number", "kept"),
+    ("score", "times", "number", "kept"),
     [
-        pytest.param(0.6, 1.0, 3, False, id="weak"),
-        pytest.param(0.95, 1.0, 3, True, id="sure"),
-        pytest.param(0.6, 1.0, 0, False, id="weak at the start"),
-        pytest.param(0.6, 1.0, 6, False, id="weak at the end"),
-        pytest.param(0.6, 5.0, 3, True, id="key frames too far apart to tell"),
+        pytest.param(0.6, [0, 0.5, 1, 1.5], 1, False, id="weak"),
+        pytest.param(0.95, [0, 0.5, 1, 1.5], 1, True, id="sure"),
+        pytest.param(0.6, [0, 0.5, 1, 1.5], 0, True, id="weak at the start, with nothing before"),
+        pytest.param(0.6, [0, 0.5, 1, 1.5], 3, True, id="weak at the end, with nothing behind"),
+        pytest.param(0.6, [0, 1, 2, 3], 1, True, id="key frames of a second"),
+        pytest.param(0.6, [0, 0.6, 1, 1.5], 1, True, id="the one before is too far"),
+        pytest.param(0.6, [0, 0.5, 1.1, 1.5], 1, True, id="the one behind is too far"),
     ],
 )
-def test_lone_sightings(score, every, number, kept):
-    frames = [sighting(n * every) for n in range(7)]
-    frames[number] = sighting(number * every, START, scores=[score])
+def test_lone_sightings(score, times, number, kept):
+    frames = [sighting(time) for time in times]
+    frames[number] = sighting(times[number], START, scores=[score])
     after = list(Smoothing().over(frames))
-    assert [len(each.boxes) for each in after] == [int(kept and n == number) for n in range(7)]
+    assert [len(each.boxes) for each in after] == [int(kept and n == number) for n in range(len(times))]
+
+
+def test_a_neighbour_that_is_not_looked_at_tells_nothing():
+    frames = [sighting(0, START, scores=[0.6]), sighting(0.4, START, scores=[0.6]), sighting(0.8, START, scores=[0.6])]
+    assert [len(each.boxes) for each in Smoothing(max_gap=0.1).over(frames)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("first", "second"), [(0.95, 0.8), (0.8, 0.95)])
+def test_a_bridge_has_the_lower_score(first, second):
+    frames = [sighting(0, START, scores=[first]), sighting(1), sighting(2, START, scores=[second])]
+    assert list(Smoothing().over(frames))[1].scores.tolist() == [0.8]
+
+
+def test_classes_are_steadied_each_for_itself():
+    """A car where a bird was is no bird, and a bird may be missed where a car stands."""
+    frames = [
+        sighting(0, START, classes=[0]),
+        sighting(0.5, START + 0.01, scores=[0.6], classes=[1]),
+        sighting(1, START, classes=[0]),
+    ]
+    after = list(Smoothing().over(frames))[1]
+    assert after.classes.tolist() == [0]
+    frames[1] = replace(frames[1], scores=np.array([0.92]))
+    after = list(Smoothing().over(frames))[1]
+    assert (after.classes.tolist(), after.scores.tolist()) == ([0, 1], [0.95, 0.92])
+    np.testing.assert_array_equal(after.boxes, [START, START + 0.01])
+
+
+def scene(seed):
+    """Two classes that wander, blink and jump over key frames of uneven times."""
+    random = np.random.default_rng(seed)
+    times = np.cumsum(random.choice([0.2, 0.4, 0.5, 0.6, 1.0, 2.5], 60)).round(3)
+    places = random.uniform(0, 0.5, (5, 2))
+    frames = []
+    for time in times:
+        places = np.clip(places + random.normal(0, 0.02, places.shape), 0, 0.6)
+        seen = np.flatnonzero(random.random(5) < 0.6)
+        boxes = np.concatenate([places, places + 0.25], axis=1)[seen]
+        frames.append(sighting(time, *boxes, scores=random.uniform(0.5, 1, len(seen)).round(3), classes=seen % 2))
+    return frames
+
+
+def by_definition(frames, smoothing):
+    """What the docstring says, of all key frames at once and of each class alone: class, score and box of everybody."""
+    after = [[] for _ in frames]
+    for kind in (0, 1):
+        association = Association(memory=smoothing.max_gap)
+        people = []  # of each key frame: identity -> box and score
+        for each in frames:
+            own = each.classes == kind
+            names = association.identify(each.boxes[own], each.time).tolist()
+            people.append(dict(zip(names, zip(each.boxes[own], each.scores[own], strict=True), strict=True)))
+        for number, frame in enumerate(frames):
+            for row in of_key_frame(number, frame.time, [each.time for each in frames], people, smoothing):
+                after[number].append((kind, *row))
+    return after
+
+
+def of_key_frame(number, time, times, people, smoothing):
+    def near(one, other):
+        few = abs(one - other) - 1 <= smoothing.max_missing
+        return few and abs(times[one] - times[other]) <= smoothing.max_gap + 1e-6
+
+    def nearest(name, numbers):
+        return next((n for n in numbers if near(n, number) and name in people[n]), None)
+
+    gap = min(smoothing.lone_gap, smoothing.max_gap) + 1e-6
+    amid = 0 < number < len(times) - 1 and max(b - a for a, b in pairwise(times[number - 1 : number + 2])) <= gap
+    seen, bridges = [], []
+    for name in sorted({name for each in people for name in each}):
+        before, after = nearest(name, range(number - 1, -1, -1)), nearest(name, range(number + 1, len(times)))
+        expected = None
+        if before is not None and after is not None:
+            share = (time - times[before]) / (times[after] - times[before])
+            expected = (1 - share) * people[before][name][0] + share * people[after][name][0]
+        if name in people[number]:
+            box, score = people[number][name]
+            if amid and score < smoothing.lone_score and before is None and after is None:
+                continue
+            if expected is not None and pairwise_iou(box[None], expected[None])[0, 0] >= smoothing.agreement:
+                box = (1 - smoothing.damping) * box + smoothing.damping * expected
+            seen.append((score, box))
+        elif expected is not None and near(before, after):
+            bridges.append((min(people[before][name][1], people[after][name][1]), expected))
+    for score, box in bridges:
+        if not any(pairwise_iou(box[None], other[None])[0, 0] >= 0.5 for _, other in seen):
+            seen.append((score, box))
+    return seen
+
+
+SETTINGS = (
+    Smoothing(),
+    Smoothing(max_missing=0),
+    Smoothing(max_missing=5, max_gap=4, agreement=0.5, lone_gap=1),
+    Smoothing(max_gap=0.4),
+    Smoothing(max_missing=1, lone_gap=0),
+)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("smoothing", SETTINGS, ids=range(len(SETTINGS)))
+def test_it_does_what_it_says(smoothing, seed):
+    frames = scene(seed)
+    for found, expected in zip(smoothing.over(frames), by_definition(frames, smoothing), strict=True):
+        ours = sorted(zip(found.classes.tolist(), found.scores.tolist(), found.boxes.tolist(), strict=True))
+        theirs = sorted((kind, score, box.tolist()) for kind, score, box in expected)
+        assert [row[:2] for row in ours] == [row[:2] for row in theirs]
+        np.testing.assert_allclose([row[2] for row in ours], [row[2] for row in theirs], atol=1e-9)
 
 
 def test_a_bridge_is_not_laid_over_somebody_else():
@@ -153,6 +265,7 @@ def test_nobody_and_nothing():
         ({"max_gap": float("nan")}, "max_gap is nan"),
         ({"damping": 1.5}, "damping is 1.5; a number from 0 to 1"),
         ({"lone_score": -1}, "lone_score is -1"),
+        ({"lone_gap": -1}, "lone_gap is -1; seconds from 0"),
     ],
     ids=str,
 )

@@ -172,6 +172,31 @@ def test_predicted_boxes(trained, test, data, tmp_path):
     assert rows["timestamp"].nunique() == 5
 
 
+@pytest.mark.parametrize(
+    ("boxes", "settings", "manifest", "reason"),
+    [
+        pytest.param("", [], {}, "its files of boxes are empty", id="no boxes"),
+        pytest.param(
+            "d,1,0,0,1,1,,0.4\n",
+            [],
+            {},
+            "1 of 1 boxes are below persons.min_score 0.5 and left out; no box is left at key frames that count",
+            id="weak boxes",
+        ),
+        pytest.param("d,1,0,0,1,1\n", [], {"start": 1.5}, "no box is left at key frames that count", id="out of time"),
+        pytest.param("", [], {"start": 9}, "its truth names no key frame that counts", id="truth out of time"),
+        pytest.param("", ["persons.source=truth"], {}, "its truth has nobody at key frames that count", id="nobody"),
+    ],
+)
+def test_nothing_to_be_tested_on(trained, test, changed_data, boxes, settings, manifest, reason):
+    split = {"truth": "test.csv", "boxes": "boxes.csv"}
+    truth = "d,1\nd,1.5\n" if settings else "d,1,0,0,1,1,1\nd,2,0,0,1,1,1\n"
+    folder = changed_data({"boxes.csv": boxes, "test.csv": truth}, splits={"test": split}, **manifest)
+    outcome = test(trained, f"data={folder}", "out=run", "persons.min_score=0.5", *settings)
+    assert outcome.code == 1
+    assert outcome.err.splitlines()[-1] == f"error: the split 'test' has nothing to be tested on: {reason}"
+
+
 def test_two_processes_score_each_key_frame_once(trained, test, recipe_file, data, tmp_path):
     test(trained, "out=one")
     arguments = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "slowfast_det", "test", recipe_file]

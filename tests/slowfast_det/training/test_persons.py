@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from little_detectron2 import little_arrays, write
 from safetensors import safe_open
 from torchvision.models import detection
 
@@ -22,13 +23,15 @@ from ava_tools.media.reader import open_film
 from slowfast_det.config import config_names
 from slowfast_det.distributed import World
 from slowfast_det.person_recipe import FrameVariationConfig, read_person_recipe
+from slowfast_det.persons.detector_file import About, save_detector
 from slowfast_det.persons.loading import load_person_detector
 from slowfast_det.persons.small_rcnn import SmallBackbone
+from slowfast_det.persons.torchvision_networks import build
 from slowfast_det.training.key_frames import read_actor_frames
 from slowfast_det.training.persons import prepare_person_training
 from slowfast_det.training.run import run_training
 from slowfast_det.training.samples import Draw
-from slowfast_det.training.tasks.persons import PersonSamples, collate
+from slowfast_det.training.tasks.persons import LEAST_SCORE, PersonSamples, collate
 
 CPU = World(torch.device("cpu"))
 QUICK = (
@@ -246,6 +249,77 @@ def test_commands(command, data, tmp_path):
     assert sum(entry["truth"] for entry in report["by_size"]) == 10
     assert command("test-persons", "run/recipe.yaml", "--model", "run/last.safetensors").code == 0
     assert (tmp_path / "run" / "test-persons-2" / "report.json").exists()
+
+
+@pytest.fixture
+def examine(command, data, tmp_path):
+    """`test-persons` with a detector of drawn weights; what it says, its report and its rows of boxes."""
+
+    def call(*arguments, classes=("person",)):
+        torch.manual_seed(0)
+        network = build("small_faster_rcnn", len(classes) + 1, min_score=0.05)
+        network.roi_heads.box_predictor.cls_score.weight.data *= 30  # it finds something of each class
+        about = About(network="small_faster_rcnn", classes=classes, min_size=64, max_size=96)
+        save_detector(tmp_path / "drawn.safetensors", network.state_dict(), about)
+        options = ("--model", "drawn.safetensors", "--overwrite")
+        outcome = command("test-persons", "small", f"data={data}", "out=run", *options, *arguments)
+        folder = tmp_path / "run" / "test-persons"
+        if outcome.code:
+            return outcome, {}, []
+        rows = [line.split(",") for line in (folder / "person_boxes.csv").read_text().splitlines()]
+        return outcome, json.loads((folder / "report.json").read_text()), rows
+
+    return call
+
+
+def test_actors_of_labels_keep_them(examine):
+    classes = ("run", "cloud", "sit")
+    outcome, report, rows = examine("actors=[Sit, run]", classes=classes)
+    assert outcome.code == 0
+    assert "5 key frames, 5 in the truth: sit, run" in outcome.out
+    assert [(each["class"], each["label"], each["truth"]) for each in report["per_class"]] == [
+        ("sit", 2, 3),
+        ("run", 1, 2),
+    ]
+    for name, label in (("sit", "2"), ("run", "1")):
+        _, alone, own = examine(f"actors={name}", classes=classes)
+        assert own == [row for row in rows if row[6] == label]
+        assert len(own) > 0
+        assert [(each["class"], each["label"]) for each in alone["per_class"]] == [(name, int(label))]
+
+
+def test_actors_are_what_the_detector_finds(examine):
+    outcome, report, rows = examine(classes=("bird",))
+    assert outcome.code == 0
+    assert "looking for what drawn.safetensors finds: bird" in outcome.err
+    assert "every annotated box is one 'bird'" in outcome.err
+    assert [(each["class"], each["label"], each["truth"]) for each in report["per_class"]] == [("bird", None, 10)]
+    assert {row[6] for row in rows} == {""}
+    outcome, report, rows = examine(classes=("wave left", "sit"))
+    assert [(each["class"], each["label"]) for each in report["per_class"]] == [("wave left", 3), ("sit", 2)]
+    assert {row[6] for row in rows} == {"2", "3"}
+    outcome, _, _ = examine(classes=("sit", "cloud"))
+    assert outcome.code == 1
+    assert "error: actors: 'cloud' is no label of the data set; its labels are run, sit" in outcome.err
+    outcome, _, _ = examine("actors=person", classes=("bird",))
+    assert "error: drawn.safetensors: finds no 'person'; it finds bird" in outcome.err
+
+
+def test_the_least_score_is_told(command):
+    told = " ".join(command("test-persons", "--help").out.replace("│", " ").split())
+    assert f"Boxes count from a score of {LEAST_SCORE} on" in told
+
+
+def test_a_detector_of_detectron2(command, data, tmp_path):
+    write(tmp_path / "model.pkl", little_arrays())
+    sizes = ("detector.min_size=96", "detector.max_size=128")
+    start = ("test-persons", "small", f"data={data}", "out=run", *sizes, "--model", "model.pkl")
+    outcome = command(*start)
+    assert outcome.code == 0
+    assert "5 key frames, 10 in the truth: person" in outcome.out
+    outcome = command(*start, "--detectron2", "nowhere.yaml")
+    assert outcome.code == 1
+    assert "nowhere.yaml: cannot be read" in outcome.err
 
 
 def test_two_processes_train_and_test(data, tmp_path):
