@@ -47,7 +47,7 @@ def read_actors(data_set: DataSet, split: Split, actors: Sequence[str]) -> Actor
     frames = truth[KEY].drop_duplicates(ignore_index=True)
     rows = truth[truth["x1"].notna()]
     boxes = rows.drop_duplicates([*KEY, *COORDINATES], ignore_index=True)[[*KEY, *COORDINATES]]
-    ids = _label_ids(data_set.read_labels(), actors)
+    ids = label_ids(data_set.read_labels(), actors)
     if ids is None:
         return Actors(frames, boxes.assign(**{"class": 0}), (f"every annotated box is one {actors[0]!r}",))
     classes = rows.assign(**{"class": rows["action_id"].map({each: number for number, each in enumerate(ids)})})
@@ -65,8 +65,12 @@ def read_actors(data_set: DataSet, split: Split, actors: Sequence[str]) -> Actor
     return Actors(frames, kept.assign(**{"class": kept["class"].astype(np.int64)}), tuple(notes), tuple(ids))
 
 
-def _label_ids(labels: Labels, actors: Sequence[str]) -> list[int] | None:
-    """Ids of the labels that the actors are; None if there is one that is no label."""
+def label_ids(labels: Labels, actors: Sequence[str]) -> list[int] | None:
+    """Ids of the labels that the actors are; None if there is one that is no label.
+
+    Raises:
+        InputError: there are several, and one is no label, or fits more than one.
+    """
     known = {name.lower() for name in labels.names} | {str(each) for each in labels.ids}
     if len(actors) == 1 and actors[0].lower() not in known:
         return None

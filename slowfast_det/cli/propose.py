@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -108,7 +108,8 @@ def propose(
                 raise
         if found is not None:
             sources_read = [*plan.files, *options.files, *(info.path for info in plan.library.films.values())]
-            failed = [*_write(plan, found, out, formats, smooth, overwrite, sources_read), *found.problems]
+            ids = _ids_of_classes(plan, detector.classes)
+            failed = [*_write(plan, found, ids, out, formats, smooth, overwrite, sources_read), *found.problems]
             for problem in failed:
                 console.print(f"error: {problem}")
             problems += failed
@@ -178,9 +179,24 @@ def _digest(path: Path) -> str:
         return f"sha256 {hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
+def _ids_of_classes(plan: ProposalPlan, classes: Sequence[str]) -> Sequence[int] | None:
+    """What the csv's column label says of each class: the data set's label of that name, else its number."""
+    from slowfast_det.actors import label_ids
+
+    if plan.labels is not None:
+        with suppress(InputError):
+            return label_ids(plan.labels, classes)
+    if len(classes) == 1:
+        return None
+    told = ", ".join(f"{number} {name}" for number, name in enumerate(classes, start=1))
+    console.print(f"note: in the csv the label of each box is what it is: {told}")
+    return range(1, len(classes) + 1)
+
+
 def _write(
     plan: ProposalPlan,
     found: Proposals,
+    ids: Sequence[int] | None,
     out: Path,
     formats: Sequence[str],
     smooth: bool,
@@ -188,6 +204,8 @@ def _write(
     sources: Sequence[Path],
 ) -> list[str]:
     """The files, and how good they are; returns a sentence for each split whose truth does not say."""
+    import numpy as np
+
     from ava_tools.person_files import save_person_boxes
     from slowfast_det.cli.outputs import save_under
     from slowfast_det.propose import boxes_table, of_moments
@@ -197,6 +215,8 @@ def _write(
     for part in plan.parts:
         sightings = of_moments(found.sightings, part.moments, Smoothing() if smooth else None)
         boxes = boxes_table(sightings, plan.time_origin)
+        if ids is not None:
+            boxes = boxes.assign(label=np.array(ids)[boxes["class"]])
         for suffix in formats:
             path = out / f"{part.name}.{suffix}"
             write = partial(save_person_boxes, boxes)
@@ -223,5 +243,7 @@ def _recall(part: Part, plan: ProposalPlan, boxes: pd.DataFrame) -> str:
     if part.truth is None or not len(part.truth):
         return ""
     report = evaluate_person_boxes(part.truth, boxes, plan.labels)
+    if report.warning is not None:
+        return f"; {report.warning}"
     recall = ", ".join(f"{share:.3f} at IoU {threshold:g}" for threshold, share in report.recall.items())
-    return f"; recall of the {report.persons:,} persons in the truth: {recall}"
+    return f"; of the {report.persons:,} persons in the truth some box fits {recall}"

@@ -333,7 +333,7 @@ def test_a_data_set(propose, data, tmp_path):
     assert outcome.code == 0
     assert sorted(outcome.paths) == ["test.csv", "test.pkl", "train.csv", "train.pkl"]
     assert "looking at 20 key frames of 4 films" in outcome.err
-    assert "recall of the 30 persons in the truth:" in outcome.err
+    assert "of the 30 persons in the truth some box fits" in outcome.err
     train, test = (read_person_boxes(tmp_path / "found" / f"{name}.csv") for name in ("train", "test"))
     assert set(train["video"]) == {"a", "b", "c"}
     assert set(test["video"]) == {"d"}
@@ -368,6 +368,21 @@ def test_films_with_avas_time(propose, data, detector, tmp_path):
     assert settings["actors"] == "Player"
     assert "persons" not in settings, "its content counts, not its name"
     assert settings["files"] == [f"sha256 {hashlib.sha256(detector.read_bytes()).hexdigest()}"]
+
+
+def test_what_boxes_are_is_in_the_csv(propose, data, changed_data, tmp_path):
+    labels = "7,referee\n5,player\n1,run\n2,sit\n3,wave left\n4,wave right\n"
+    outcomes = [
+        propose(changed_data({"labels.csv": labels}), "--out", "labels", "--split", "test"),
+        propose(data, "--out", "numbers", "--split", "test", "--actors", "referee,player"),
+        propose(data, "--out", "one", "--split", "test", "--actors", "player"),
+    ]
+    assert "the label of each box is what it is: 1 referee, 2 player" in outcomes[1].err
+    assert "the label of each box" not in outcomes[0].err + outcomes[2].err
+    for outcome, folder, expected in zip(outcomes, ("labels", "numbers", "one"), ("5", "2", ""), strict=True):
+        assert outcome.code == 0
+        rows = [line.split(",") for line in (tmp_path / folder / "test.csv").read_text().splitlines()]
+        assert {row[6] for row in rows} == {expected}, "the drawn weights find players only"
 
 
 def test_results_are_not_replaced(propose, data, tmp_path):
