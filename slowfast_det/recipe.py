@@ -163,6 +163,8 @@ class TrainingConfig(OptimisationConfig):
 
     loss: LossConfig = LossConfig()
     """What is minimised."""
+    frozen_stages: int = Field(0, ge=0, le=5)
+    """Stages of the backbone (stem, res2 to res5), from the pixels on, that keep the weights of ``init``."""
 
 
 class RunConfig(Settings):
@@ -202,6 +204,12 @@ class Recipe(RunConfig, Config):
     """How clips are varied in training."""
     training: TrainingConfig = TrainingConfig()
     """The optimisation."""
+
+    @model_validator(mode="after")
+    def _has_what_is_frozen(self) -> Self:
+        if self.init is None and self.training.frozen_stages:
+            raise ValueError("training.frozen_stages keeps weights of init, and none is given")
+        return self
 
     def of_model(self) -> Config:
         """The part that a checkpoint carries."""

@@ -20,6 +20,7 @@ from slowfast_det.checkpoints.reading import Checkpoint, read_checkpoint
 from slowfast_det.config import ClipConfig, Config, parse_config
 from slowfast_det.models.network import ActionNetwork, ClassifierNetwork, initialise
 from slowfast_det.recipe import read_model_config
+from slowfast_det.weights.files import WeightFile
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class Model:
     Attributes:
         name: what to call it: the weights' file name, or the configuration of an untrained one.
         thresholds: score from which each action is shown where nobody says otherwise; None: one for all.
+        companion: the person detector that comes with it; None: persons are somebody else's business.
     """
 
     network: Network
@@ -38,6 +40,7 @@ class Model:
     labels: Labels
     name: str
     thresholds: tuple[float, ...] | None = None
+    companion: WeightFile | None = None
 
     @property
     def clip(self) -> ClipConfig:
@@ -55,7 +58,7 @@ class Model:
 
     def save(self, path: str | Path) -> None:
         """Write a checkpoint of ours: one safetensors file that needs no other."""
-        native.save(path, self.network.state_dict(), self.config, self.labels, self.thresholds)
+        native.save(path, self.network.state_dict(), self.config, self.labels, self.thresholds, self.companion)
 
 
 def load_model(
@@ -128,7 +131,7 @@ def load_any_model(
     if labels is None or len(labels) != chosen.network.num_actions:
         labels, thresholds = _labels(chosen), None
     name = checkpoint.path.name if checkpoint.published is None else checkpoint.published.name
-    return Model(network.eval(), chosen, labels, name, thresholds)
+    return Model(network.eval(), chosen, labels, name, thresholds, checkpoint.companion)
 
 
 def _refuse_early(weights: str | Path, config: str | Path | None, fallback: Config | None) -> None:

@@ -1,7 +1,7 @@
 """Our own checkpoints: one safetensors file that needs no other file to predict.
 
 Its metadata carry the configuration (network, clips with their normalisation), the labels, the scores from which
-actions are shown, and the version that wrote it, all as json.
+actions are shown, and the version that wrote it, all as json. A person detector may come along (`weights.companion`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from torch import Tensor
 from ava_tools.errors import InputError
 from ava_tools.labels import Action, Labels
 from slowfast_det.config import Config, parse_config
+from slowfast_det.weights.companion import with_prefix
+from slowfast_det.weights.files import WeightFile
 from slowfast_det.weights.writing import library_version, save_weights
 
 _KEY = "slowfast_det"  # the metadata entry by which a file of ours is known; its value is the version
@@ -32,13 +34,18 @@ def save(
     config: Config,
     labels: Labels,
     thresholds: tuple[float, ...] | None = None,
+    companion: WeightFile | None = None,
 ) -> None:
     """Write a checkpoint; it appears under its name only when it is complete."""
     actions = [[action.id, action.name, action.kind, action.scored] for action in labels]
     metadata = {_KEY: library_version(), "config": config.model_dump_json(), "labels": json.dumps(actions)}
     if thresholds is not None:
         metadata["thresholds"] = json.dumps(thresholds)
-    save_weights(path, tensors, metadata)
+    own = dict(tensors)
+    if companion is not None:
+        own |= with_prefix(companion)
+        metadata = dict(companion.metadata) | metadata
+    save_weights(path, own, metadata)
 
 
 def read_metadata(metadata: Mapping[str, str], name: str) -> tuple[Config, Labels, tuple[float, ...] | None]:

@@ -18,7 +18,8 @@ from slowfast_det.checkpoints.zoo import PublishedModel, located
 from slowfast_det.config import Config, parse_config
 from slowfast_det.pyslowfast_config import read_config
 from slowfast_det.recipe import read_model_config
-from slowfast_det.weights.files import open_weights, state_dict_of
+from slowfast_det.weights.companion import companion_of, without_companion
+from slowfast_det.weights.files import WeightFile, open_weights, state_dict_of
 
 OURS = "our safetensors"
 _KEYS = ("model_state", "state_dict", "model")  # under which PySlowFast, mmaction2 and others keep their tensors
@@ -37,6 +38,7 @@ class Checkpoint:
         config: what the file says its network is; None if it does not.
         labels: its actions, if it names them.
         thresholds: score from which each action is shown, if it says so.
+        companion: the person detector that comes along, if there is one.
         published: what the zoo says of it, if it was asked for by its name there.
     """
 
@@ -48,6 +50,7 @@ class Checkpoint:
     config: Config | None
     labels: Labels | None
     thresholds: tuple[float, ...] | None = None
+    companion: WeightFile | None = None
     published: PublishedModel | None = None
 
 
@@ -91,9 +94,11 @@ def read_checkpoint(weights: str | Path, *, own_config: bool = True) -> Checkpoi
         raise InputError(f"{problem}{again}") from None
     name = str(file.path)
     if native.is_native(file.metadata):
-        own = {key: key for key in file.content}
-        _check(file.content, own, name)
-        return Checkpoint(file.path, OURS, dict(file.content), own, (), *native.read_metadata(file.metadata, name))
+        tensors = without_companion(file.content)
+        own = {key: key for key in tensors}
+        _check(tensors, own, name)
+        about = native.read_metadata(file.metadata, name)
+        return Checkpoint(file.path, OURS, tensors, own, (), *about, companion_of(file))
     tensors = _tensors(file.content)
     theirs = {key.removeprefix("module."): key for key in tensors}  # left by distributed training
     if len(theirs) < len(tensors):
@@ -128,8 +133,7 @@ def read_checkpoint(weights: str | Path, *, own_config: bool = True) -> Checkpoi
         tuple(foreign),
         config,
         None,
-        None,
-        published,
+        published=published,
     )
 
 

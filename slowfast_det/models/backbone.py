@@ -150,3 +150,16 @@ def slow_frame_indices(num_frames: int, alpha: int, choice: SlowFrames) -> Tenso
     if choice == "stride":
         return torch.arange(0, num_frames, alpha, device="cpu")
     return torch.linspace(0, num_frames - 1, num_frames // alpha, device="cpu").long()
+
+
+def freeze_stages(network: nn.Module, count: int) -> None:
+    """Keep the weights of a network's first stages (stem, res2, ..., res5), and of the laterals behind them."""
+    for part in network.modules():
+        if isinstance(part, Pathway):
+            stages: list[nn.Module] = [part.stem, *part.stages]
+        elif isinstance(part, SlowFast):
+            stages = list(part.laterals)
+        else:
+            continue
+        for stage in stages[:count]:
+            stage.requires_grad_(False)

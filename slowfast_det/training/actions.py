@@ -15,6 +15,7 @@ from ava_tools.manifest import DataSet
 from slowfast_det.checkpoints.model import Model, untrained_model
 from slowfast_det.checkpoints.transfer import Transfer, transfer
 from slowfast_det.distributed import World
+from slowfast_det.models.backbone import freeze_stages
 from slowfast_det.recipe import Recipe
 from slowfast_det.testing import prepare_examination, run_test
 from slowfast_det.training.key_frames import read_key_frames
@@ -57,6 +58,7 @@ def prepare_training(recipe: Recipe, device: torch.device = torch.device("cpu"))
     torch.manual_seed(recipe.training.seed)
     model = untrained_model(recipe.of_model(), labels)
     loaded = None if recipe.init is None else transfer(recipe.init, model, recipe.class_map)
+    freeze_stages(model.network, recipe.training.frozen_stages)
     samples = ActionSamples(
         key_frames,
         recipe.clip,

@@ -1,0 +1,97 @@
+"""What decides how a data set is best trained on: its size, its actions, this machine, the weights that are here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ava_tools.errors import InputError
+from ava_tools.labels import Labels
+from ava_tools.manifest import DataSet
+from slowfast_det.checkpoints.zoo import PublishedModel, published_models, stored_path
+from slowfast_det.persons.torchvision_networks import DETECTORS, URLS
+from slowfast_det.recipe import PersonsConfig
+from slowfast_det.training.key_frames import read_key_frames
+from slowfast_det.weights.hub import cached_path
+
+TRAIN = "train"
+_TESTS = ("val", "test", "validation")  # names of the split that is held back, the first one that is there
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known before anything is decided.
+
+    Attributes:
+        key_frames, persons, films: how many there are to train on.
+        labels: the actions.
+        examples: of each action, by its name.
+        short_side: of the usual film, pixels.
+        frame_bytes: of a decoded frame of the usual film.
+        test_split: the part that is held back; None: there is none.
+        device: where it will be trained.
+        weights: the best published weights of a network of ours that are on this machine.
+        detectors: torchvision's person detectors whose weights are on this machine, the best first.
+        memory: bytes that this machine has.
+        has_bf16: whether the processor multiplies bf16 numbers itself.
+        notes: what was left out of the data.
+    """
+
+    key_frames: int
+    persons: int
+    films: int
+    labels: Labels
+    examples: Mapping[str, int]
+    short_side: int
+    frame_bytes: int
+    test_split: str | None
+    device: torch.device
+    weights: PublishedModel | None
+    detectors: tuple[str, ...]
+    memory: int
+    has_bf16: bool
+    notes: tuple[str, ...]
+
+
+def read_facts(data_set: DataSet, device: torch.device) -> Facts:
+    """Look at a data set and at this machine.
+
+    Raises:
+        InputError: there is nothing to train on.
+    """
+    if TRAIN not in data_set.splits:
+        raise InputError(f"the data set has no split {TRAIN!r}; it has {', '.join(data_set.splits)}")
+    labels = data_set.read_labels()
+    frames = read_key_frames(data_set, TRAIN, labels, PersonsConfig())
+    sizes = [(film.height, film.width) for film in frames.films]
+    return Facts(
+        key_frames=len(frames),
+        persons=len(frames.boxes),
+        films=len(frames.films),
+        labels=labels,
+        examples=dict(zip(labels.names, frames.targets.sum(axis=0).tolist(), strict=True)),
+        short_side=int(np.median([min(size) for size in sizes])),
+        frame_bytes=int(np.median([3 * height * width for height, width in sizes])),
+        test_split=next((name for name in _TESTS if name in data_set.splits), None),
+        device=device,
+        weights=best_weights(),
+        detectors=tuple(name for name in DETECTORS if cached_path(URLS[name]).is_file()),
+        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        has_bf16=has_bf16(),
+        notes=frames.notes,
+    )
+
+
+def best_weights() -> PublishedModel | None:
+    """The published weights on this machine that are likely to serve best: detectors by their mAP, then classifiers."""
+    here = [model for model in published_models() if model.config is not None and stored_path(model).is_file()]
+    return max(here, key=lambda model: (model.mean_ap or 0.0, model.top1 or 0.0), default=None)
+
+
+def has_bf16() -> bool:
+    """Whether this processor multiplies bf16 numbers itself; others take longer for them than for fp32."""
+    return any(torch.cpu.get_capabilities().get(feature, False) for feature in ("avx512_bf16", "amx_bf16", "bf16"))

@@ -1,0 +1,186 @@
+"""Which recipe suits a data set, and why: rules, each backed by trainings on generated films.
+
+The figures are mean AP on films that were not trained on; `benchmarks/recipe_rules.py` measures them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from ava_tools.labels import Labels
+from slowfast_det.automatic.facts import Facts
+from slowfast_det.checkpoints import zoo
+
+SMALL = "tiny"  # the network that learns from nothing
+_STEPS = 800  # of a training from scratch
+_TUNING_STEPS = 400
+_RARE = 10  # times as many examples as the rarest action has, from which on the rare ones weigh more
+_SIDES = (("left", "right"), ("links", "rechts"), ("gauche", "droite"), ("izquierda", "derecha"))
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One thing that was decided.
+
+    Attributes:
+        what: in a word or two.
+        value: what was chosen.
+        why: the reason, with the facts that it rests on.
+        settings: the same as ``key=value`` texts over the recipe.
+    """
+
+    what: str
+    value: str
+    why: str
+    settings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A recipe for a data set.
+
+    Attributes:
+        recipe: name of a packaged one.
+        decisions: what was changed, and why.
+    """
+
+    recipe: str
+    decisions: tuple[Decision, ...]
+
+    @property
+    def settings(self) -> list[str]:
+        """All of them as ``key=value`` texts."""
+        return [setting for decision in self.decisions for setting in decision.settings]
+
+
+def choose(facts: Facts, init: str | None = None) -> Choice:
+    """Choose a recipe.
+
+    Args:
+        facts: about data and machine.
+        init: published weights that the user names; None: the best that are here, on a GPU.
+    """
+    published = zoo.published(init) if init else facts.weights if facts.device.type == "cuda" else None
+    tuned = published is not None and published.config is not None
+    decisions = [
+        _network(facts, published, tuned),
+        *([_kept(facts)] if tuned else []),
+        _epochs(facts, tuned),
+        _rate(facts, tuned),
+        _balance(facts),
+        *_mirror(facts.labels),
+        _precision(facts),
+        *_memory(facts, tuned),
+    ]
+    assert published is None or published.config is not None or not tuned
+    return Choice(published.config if tuned and published and published.config else SMALL, tuple(decisions))
+
+
+def _network(facts: Facts, published: zoo.PublishedModel | None, tuned: bool) -> Decision:
+    if tuned and published is not None:
+        score = f"mAP {published.mean_ap:g}" if published.mean_ap else f"top-1 {published.top1:g}"
+        why = f"its weights are here and the best of them ({score} on {published.data})"
+        return Decision("network", f"{published.config} from {published.name}", why, (f"init={published.name}",))
+    if facts.device.type == "cuda":
+        why = "no published weights are here; `slowfast-det models NAME --download` fetches some, which serve better"
+    else:
+        why = "on a processor a larger network would take days"
+    return Decision("network", f"{SMALL}, from scratch", why, (f"clip.short_side={_side(facts)}", *_views(facts)))
+
+
+def _side(facts: Facts) -> int:
+    return max(64, min(128, facts.short_side))
+
+
+def _views(facts: Facts) -> tuple[str, ...]:
+    side = _side(facts)
+    return (f"augmentation.short_side=[{side}, {side}]",)
+
+
+def _kept(facts: Facts) -> Decision:
+    frozen = 3 if facts.key_frames < 500 else 0
+    why = f"{facts.key_frames:,} key frames " + ("are too few to change early stages" if frozen else "suffice for all")
+    return Decision("frozen stages", str(frozen), why, (f"training.frozen_stages={frozen}",))
+
+
+def _epochs(facts: Facts, tuned: bool) -> Decision:
+    batch = min(8, max(1, facts.key_frames // 4))
+    steps = _TUNING_STEPS if tuned else _STEPS
+    epochs = max(6, min(100, round(steps * batch / facts.key_frames)))
+    done = epochs * -(-facts.key_frames // batch)
+    why = f"{done:,} steps of {batch} clips for {facts.key_frames:,} key frames"
+    return Decision("epochs", str(epochs), why, (f"training.epochs={epochs}", f"training.batch={batch}"))
+
+
+def _rate(facts: Facts, tuned: bool) -> Decision:
+    rate, why = (0.001, "gentle: the weights are good already") if tuned else (0.004, "fast: all weights are fresh")
+    settings = (
+        "training.optimiser=adamw",
+        "training.weight_decay=0.02",
+        "training.schedule.kind=cosine",
+        f"training.schedule.lr={rate}",
+        "training.schedule.lr_batch=null",
+        "training.schedule.warmup_epochs=1",
+        "training.clip_gradient=5",
+    )
+    return Decision("learning rate", f"{rate:g}, AdamW, cosine", why, settings)
+
+
+def _balance(facts: Facts) -> Decision:
+    known = {name: count for name, count in facts.examples.items() if count}
+    if not known:
+        return Decision("class balance", "none", "no action has an example")
+    most, least = max(known, key=lambda name: known[name]), min(known, key=lambda name: known[name])
+    ratio = known[most] / known[least]
+    told = f"{most!r} has {known[most]:,} examples, {least!r} {known[least]:,}"
+    if ratio < _RARE:
+        return Decision("class balance", "none", told)
+    return Decision("class balance", "0.99", f"{told}: rare ones weigh more", ("training.loss.class_balance=0.99",))
+
+
+def _mirror(labels: Labels) -> list[Decision]:
+    """Pairs of actions that mirroring turns into one another: their names differ in left and right alone."""
+    pairs = [
+        (first, second) for first, second in combinations(labels.names, 2) if _mirrored(first) == second.lower() != ""
+    ]
+    sided = [name for name in labels.names if _mirrored(name)]
+    alone = [name for name in sided if not any(name in pair for pair in pairs)]
+    if alone:
+        why = f"{', '.join(map(repr, alone[:3]))} names a side and has no counterpart"
+        return [Decision("mirroring", "off", why, ("augmentation.flip=0",))]
+    if not pairs:
+        return []
+    told = ", ".join(f"{first} - {second}" for first, second in pairs)
+    return [Decision("mirroring", "swaps sides", told, (f"augmentation.flip_pairs={json.dumps(pairs)}",))]
+
+
+def _mirrored(name: str) -> str:
+    """What an action is called in the mirror; nothing if it names no side."""
+    words = re.split(r"(\W|_)", name.lower())
+    for one, other in _SIDES:
+        if one in words or other in words:
+            swapped = {one: other, other: one}
+            return "".join(swapped.get(word, word) for word in words)
+    return ""
+
+
+def _precision(facts: Facts) -> Decision:
+    if facts.device.type == "cuda":
+        return Decision("arithmetic", "auto", "bf16 where the GPU has it", ("training.precision=auto",))
+    if facts.has_bf16:
+        return Decision("arithmetic", "bf16", "this processor has it", ("training.precision=bf16",))
+    return Decision("arithmetic", "fp32", "this processor has no bf16", ("training.precision=fp32",))
+
+
+def _memory(facts: Facts, tuned: bool) -> Sequence[Decision]:
+    frames = 32 if tuned else 8
+    needed = facts.key_frames * frames * facts.frame_bytes
+    if needed > facts.memory / 4:
+        return []
+    gigabytes = max(0.1, round(needed / 1e9 * 1.1, 1))
+    why = f"all clips, decoded, take {needed / 1e9:.1f} of this machine's {facts.memory / 1e9:.0f} GB"
+    return [Decision("memory", f"{gigabytes:g} GB", why, (f"training.memory={gigabytes}",))]

@@ -1,0 +1,148 @@
+"""The whole way from a data set's folder to a model that predicts: persons, actions, thresholds, a report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from ava_tools.cli.outputs import save_under
+from ava_tools.html_report import save_html
+from ava_tools.manifest import read_data_set
+from slowfast_det.automatic.estimate import seconds_of_training
+from slowfast_det.automatic.facts import Facts, read_facts
+from slowfast_det.automatic.persons import Settled, settle_persons
+from slowfast_det.automatic.rules import Choice, choose
+from slowfast_det.checkpoints.model import load_model
+from slowfast_det.distributed import World
+from slowfast_det.recipe import Recipe, read_recipe
+from slowfast_det.testing import Tested, prepare_examination, run_test
+from slowfast_det.training.actions import prepare_training
+from slowfast_det.training.loop import BEST, LAST, STATE
+from slowfast_det.training.run import run_training
+from slowfast_det.weights.files import open_weights
+
+_MODEL, _REPORT = "best.safetensors", "report.html"
+_MIN_SCORE = 0.3  # of actions with too few examples to choose a score by
+
+
+@dataclass(frozen=True)
+class Talk:
+    """What a caller does with what is told on the way.
+
+    Attributes:
+        tell: a sentence.
+        show: what was chosen, and why.
+    """
+
+    tell: Callable[[str], None]
+    show: Callable[[Facts, Choice], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of it.
+
+    Attributes:
+        model: the file that predicts anywhere.
+        report: the page of figures; None: nothing was held back to test on.
+        mean_ap: on what was held back, with detected persons; None likewise.
+    """
+
+    model: Path
+    report: Path | None
+    mean_ap: float | None
+
+
+def train_folder(data: Path, overrides: Sequence[str], world: World, talk: Talk) -> Trained | None:
+    """Train on a data set; the first process gets the answer.
+
+    Everything on the way is in ``data/run``; a call that was cut off is gone on with, one that was finished begins
+    another ``run-2``.
+
+    Args:
+        data: the folder, with its ``dataset.yaml``.
+        overrides: ``key=value`` texts that come after all that is chosen.
+        world: the processes that train together.
+        talk: what is told on the way.
+
+    Raises:
+        InputError: a file is wrong, or nothing is left to train on.
+    """
+    folder: Path = world.gather(_folder(data))[0]
+    given = dict(text.partition("=")[::2] for text in overrides)
+    facts = read_facts(read_data_set(data), world.device)
+    choice = choose(facts, given.get("init"))
+    talk.show(facts, choice)
+    persons = settle_persons(data, facts, given.get("persons.source"), folder, world, talk.tell)
+    recipe = _recipe(data, facts, choice, persons, folder, overrides)
+    preparation = prepare_training(recipe, world.device)
+    steps = preparation.task.plan().steps
+    seconds = seconds_of_training(preparation.task)
+    talk.tell(f"{steps:,} steps, about {_duration(seconds)} on {world.size} x {world.device.type}")
+    run_training(recipe, preparation.task, world)
+    return _finished(data, facts, recipe, persons, folder, world, talk)
+
+
+def _folder(data: Path) -> Path:
+    """Where a run goes: where one was cut off, else somewhere new."""
+    number = 1
+    while (folder := data / ("run" if number == 1 else f"run-{number}")).exists():
+        if not (folder / _MODEL).exists():
+            return folder
+        number += 1
+    return folder
+
+
+def _recipe(
+    data: Path, facts: Facts, choice: Choice, persons: Settled, folder: Path, overrides: Sequence[str]
+) -> Recipe:
+    out = folder / "actions"
+    own = [
+        f"data={json.dumps(str(data))}",
+        f"out={json.dumps(str(out))}",
+        f"test_split={json.dumps(facts.test_split or 'none')}",
+        f"device={facts.device}",
+        f"resume={str((out / STATE).is_file()).lower()}",
+        f"persons.source={json.dumps(persons.source)}",
+        f"persons.min_score={persons.min_score}",
+        "training.evaluate_every=0",
+    ]
+    return read_recipe(choice.recipe, [*own, *choice.settings, *overrides])
+
+
+def _finished(
+    data: Path, facts: Facts, recipe: Recipe, persons: Settled, folder: Path, world: World, talk: Talk
+) -> Trained | None:
+    """Test what was trained with the persons that are detected, and put together what a user takes away."""
+    out = Path(recipe.out)
+    model = load_model(next(path for name in (BEST, LAST) if (path := out / name).is_file())).to(world.device)
+    tested: Tested | None = None
+    if facts.test_split is not None:
+        examination = prepare_examination(recipe, read_data_set(data), facts.test_split, world.device)
+        tested = run_test(examination, model, world, recipe, recipe.precision)
+    if not world.is_first:
+        return None
+    companion = None if persons.file is None else open_weights(persons.file)
+    thresholds = None
+    report = None
+    if tested is not None:
+        by_id = tested.report.thresholds(_MIN_SCORE)
+        thresholds = tuple(by_id.get(action.id, _MIN_SCORE) for action in model.labels)
+        save_html(tested.report, folder / _REPORT)
+        report = save_under(data / _REPORT, False, [], partial(shutil.copyfile, folder / _REPORT), keep_equal=True)
+    if companion is None:
+        talk.tell(f"note: {persons.source} cannot come along with the model: predict needs --persons {persons.source}")
+    whole = replace(model, thresholds=thresholds, companion=companion)
+    path = save_under(data / _MODEL, False, [], whole.save, keep_equal=True)
+    whole.save(folder / _MODEL)  # a run that has it is finished
+    return Trained(path, report, None if tested is None else tested.report.mean_ap)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
