@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,14 +29,17 @@ _COLOURS = [
 class BoxPainter:
     """Draws person boxes with their lines of text, one colour a person, sized for the frame."""
 
-    def __init__(self, width: int, height: int) -> None:
-        """Prepare for frames of ``width`` x ``height`` pixels."""
+    def __init__(self, width: int, height: int, letters: int | None = None) -> None:
+        """Prepare for frames of ``width`` x ``height`` pixels; ``letters``: height of the text, else it fits the frame.
+
+        Text of other letters than English ones, and of a height that is asked for, is set in `font_path`'s.
+        """
         import supervision
 
         side = min(width, height)
         colours = supervision.ColorPalette.from_hex([f"#{c[5:]}{c[3:5]}{c[1:3]}" for c in _COLOURS])  # it paints BGR
         by_person = supervision.ColorLookup.TRACK
-        self._box_painter = supervision.BoxAnnotator(colours, max(1, round(side / 240)), by_person)
+        self._box_painter = supervision.BoxAnnotator(colours, max(1, round(side / 240), (letters or 0) // 7), by_person)
         self._text_painter = supervision.LabelAnnotator(
             colours,
             text_scale=max(0.3, side / 1200),
@@ -44,6 +48,15 @@ class BoxPainter:
             color_lookup=by_person,
             smart_position=True,  # moves labels into the picture and off each other
         )
+        self._any_text_painter = supervision.RichLabelAnnotator(
+            colours,
+            font_path=font_path(),
+            font_size=letters or max(10, round(side / 30)),
+            text_padding=max(2, (letters or side // 30) // 4),
+            color_lookup=by_person,
+            smart_position=True,
+        )
+        self._english_is_quicker = letters is None
 
     def draw(self, image: Image, boxes: Boxes, persons: NDArray[np.int64], texts: Sequence[str]) -> Image:
         """Draw on ``image`` itself.
@@ -64,5 +77,14 @@ class BoxPainter:
         named = [number for number, text in enumerate(texts) if text]
         if named:
             labelled = supervision.Detections(xyxy=inside[named], tracker_id=persons[named])
-            self._text_painter.annotate(image, labelled, labels=[texts[number] for number in named])
+            lines = [texts[number] for number in named]
+            quick = self._english_is_quicker and all(line.isascii() for line in lines)
+            (self._text_painter if quick else self._any_text_painter).annotate(image, labelled, labels=lines)
         return image
+
+
+def font_path() -> str:
+    """DejaVu Sans, which matplotlib brings along: letters of Europe, Greek, Cyrillic, Arabic and more."""
+    import matplotlib
+
+    return str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf")
