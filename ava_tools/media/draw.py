@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ava_tools.boxes import Boxes
 from ava_tools.media.frames import Image
+
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont
 
 # One a person, dark enough for white text, neighbours far apart in hue.
 _COLOURS = [
@@ -32,7 +36,7 @@ class BoxPainter:
     def __init__(self, width: int, height: int, letters: int | None = None) -> None:
         """Prepare for frames of ``width`` x ``height`` pixels; ``letters``: height of the text, else it fits the frame.
 
-        Text of other letters than English ones, and of a height that is asked for, is set in `font_path`'s.
+        Other letters than English ones, and those of a height that is asked for, are DejaVu Sans; OpenCV's are quicker.
         """
         import supervision
 
@@ -50,12 +54,12 @@ class BoxPainter:
         )
         self._any_text_painter = supervision.RichLabelAnnotator(
             colours,
-            font_path=font_path(),
             font_size=letters or max(10, round(side / 30)),
-            text_padding=max(2, (letters or side // 30) // 4),
+            text_padding=2,
             color_lookup=by_person,
             smart_position=True,
         )
+        self._any_text_painter.font = _even_font(self._any_text_painter.font_size)
         self._english_is_quicker = letters is None
 
     def draw(self, image: Image, boxes: Boxes, persons: NDArray[np.int64], texts: Sequence[str]) -> Image:
@@ -81,6 +85,18 @@ class BoxPainter:
             quick = self._english_is_quicker and all(line.isascii() for line in lines)
             (self._text_painter if quick else self._any_text_painter).annotate(image, labelled, labels=lines)
         return image
+
+
+def _even_font(size: int) -> FreeTypeFont:
+    """A font all of whose lines are equally high, whichever letters are in them: labels keep their distance."""
+    from PIL.ImageFont import FreeTypeFont
+
+    class EvenFont(FreeTypeFont):
+        def getbbox(self, *arguments: Any, **options: Any) -> tuple[float, float, float, float]:
+            left, _, right, _ = super().getbbox(*arguments, **options)
+            return left, 0.0, right, float(sum(self.getmetrics()))
+
+    return EvenFont(font_path(), size)
 
 
 def font_path() -> str:
