@@ -17,11 +17,11 @@ from ava_tools.atomic import replacing
 from ava_tools.comparison import Comparison, compare
 from ava_tools.evaluation import TIE_ORDERS, Report
 from ava_tools.metrics.confidence import Interval
+from ava_tools.report_figures import shortened
 
 _CURVES = 12
 _EXTREMES = 5
 _FILMS = 100
-_LONGEST = 40  # characters of a name in a figure; the tables have all of it
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _ranked(report: Report) -> pd.DataFrame:
     """Every action with its kind and the name for figures, the best first."""
     table = report.per_action.assign(
         kind=[action.kind or "" for action in report.labels],
-        short=[_short(name) for name in report.labels.display_names],
+        short=[shortened(name) for name in report.labels.display_names],
     )
     return table.sort_values("ap", ascending=False, na_position="last", kind="stable")
 
@@ -155,26 +155,21 @@ def _figures(report: Report, runs: list[_Run], known: pd.DataFrame, comparison: 
             list(known["short"]), known["ap"].to_numpy(dtype=float), known["truth"].to_numpy(), list(known["kind"])
         ),
         "curves": report_figures.curves(
-            [f"{_short(row['short'], 22)}  {row['ap']:.3f}" for _, row in most.iterrows()],
+            [f"{shortened(row['short'], 22)}  {row['ap']:.3f}" for _, row in most.iterrows()],
             [[run.report.curve(int(action)) for action in most.index] for run in runs],
-            [_short(run.name) for run in runs],
+            [shortened(run.name) for run in runs],
         ),
-        "thresholds": report_figures.thresholds({_short(run.name): run.report.by_threshold for run in runs}),
+        "thresholds": report_figures.thresholds({shortened(run.name): run.report.by_threshold for run in runs}),
     }
     if comparison is not None and len(comparison.per_action):
         table = comparison.per_action
         numbers = [table[column].to_numpy(dtype=float) for column in ("difference", "low", "high")]
         short = dict(zip(report.labels.ids, report.labels.display_names, strict=True))
-        names = [_short(short[int(action)]) for action in table.index]
+        names = [shortened(short[int(action)]) for action in table.index]
         figures["differences"] = report_figures.differences(
             names, numbers[0], numbers[1], numbers[2], [bool(clear) for clear in table["clear"]]
         )
     return figures
-
-
-def _short(name: str, longest: int = _LONGEST) -> str:
-    name = " ".join(name.split())
-    return name if len(name) <= longest else f"{name[: longest - 1].rstrip()}…"
 
 
 def _template() -> str:

@@ -21,18 +21,19 @@ from ava_tools.metrics.average_precision import Floats, Ints
 # Okabe and Ito's colours, which people who see colours differently tell apart.
 KIND_COLOURS = {"pose": "#0072b2", "object": "#e69f00", "person": "#009e73", "": "#777777"}
 RUN_COLOURS = ("#0072b2", "#d55e00")
-_ROW = 0.21  # inches a bar
+ROW = 0.21  # inches a bar
+_LONGEST = 40  # characters of a name in a figure; the tables have all of it
 _POINTS = 400  # of a curve; more cannot be told apart
 
 
 def ap_bars(names: Sequence[str], ap: Floats, truth: Ints, kinds: Sequence[str]) -> Markup:
     """A bar an action, from top to bottom, with its AP and its truth boxes at the end."""
-    with _style():
+    with style():
         figure, axes = _bars(len(names))
         axes.barh(range(len(names)), ap, color=[KIND_COLOURS[kind] for kind in kinds], height=0.72)
         for place, (value, count) in enumerate(zip(ap, truth, strict=True)):
             axes.text(value + 0.008, place, f"{value:.3f}  ({count:,})", va="center", fontsize=8, color="#333333")
-        _name_rows(axes, names)
+        name_rows(axes, names)
         axes.set_xlim(0, 1.16)
         axes.set_xticks(np.arange(0, 1.01, 0.2))
         axes.set_xlabel("AP at IoU 0.5 (truth boxes)")
@@ -53,7 +54,7 @@ def curves(titles: Sequence[str], runs: Sequence[Sequence[pd.DataFrame]], run_na
     """
     columns = 4
     rows = -(-len(titles) // columns)
-    with _style():
+    with style():
         figure = Figure(figsize=(10, 2.15 * rows + 0.3), layout="constrained")
         for place, title in enumerate(titles):
             axes = figure.add_subplot(rows, columns, place + 1)
@@ -74,7 +75,7 @@ def curves(titles: Sequence[str], runs: Sequence[Sequence[pd.DataFrame]], run_na
 
 def thresholds(runs: Mapping[str, pd.Series[float]]) -> Markup:
     """Mean AP over the least overlap, a line a run."""
-    with _style():
+    with style():
         figure = Figure(figsize=(4.6, 2.8), layout="constrained")
         axes = figure.add_subplot()
         for (name, series), colour, line in zip(runs.items(), RUN_COLOURS, ("o-", "s--"), strict=False):
@@ -91,7 +92,7 @@ def thresholds(runs: Mapping[str, pd.Series[float]]) -> Markup:
 
 def differences(names: Sequence[str], value: Floats, low: Floats, high: Floats, clear: Sequence[bool]) -> Markup:
     """A bar an action with its interval; those whose interval leaves 0 out in full colour."""
-    with _style():
+    with style():
         figure, axes = _bars(len(names))
         places = np.arange(len(names))
         colours = [
@@ -106,12 +107,13 @@ def differences(names: Sequence[str], value: Floats, low: Floats, high: Floats, 
             axes.text(end + 0.02 * reach, place, f"{gain:+.3f}", va="center", fontsize=8, color="#333333")
         least = float(np.nanmin(np.concatenate([value, low, [0.0]])))
         axes.set_xlim(least - 0.05 * reach, float(ends.max(initial=0)) + 0.3 * reach)
-        _name_rows(axes, names)
+        name_rows(axes, names)
         axes.set_xlabel("difference of AP, 95 % interval")
         return _svg(figure, "Difference of the two runs, action by action")
 
 
-def _style() -> AbstractContextManager[None]:
+def style() -> AbstractContextManager[None]:
+    """How all figures look; draw and save within it."""
     return matplotlib.rc_context(
         {
             "axes.edgecolor": "#999999",
@@ -129,18 +131,25 @@ def _style() -> AbstractContextManager[None]:
 
 
 def _bars(count: int) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(10, _ROW * count + 0.9), layout="constrained")
+    figure = Figure(figsize=(10, ROW * count + 0.9), layout="constrained")
     axes = figure.add_subplot()
     axes.grid(True, axis="x")
     axes.set_axisbelow(True)
     return figure, axes
 
 
-def _name_rows(axes: Axes, names: Sequence[str]) -> None:
+def name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """Name the rows of horizontal bars, from top to bottom."""
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
+
+
+def shortened(name: str, longest: int = _LONGEST) -> str:
+    """A name that fits in a figure."""
+    name = " ".join(name.split())
+    return name if len(name) <= longest else f"{name[: longest - 1].rstrip()}…"
 
 
 def _legend(figure: Figure, handles: list[Patch], columns: int) -> None:

@@ -47,11 +47,11 @@ def convert(
 
     from dataclasses import replace
 
+    from ava_tools.cli.outputs import save_under
     from ava_tools.errors import InputError
     from ava_tools.label_files import read_labels
     from slowfast_det.checkpoints.model import load_any_model
     from slowfast_det.checkpoints.pyslowfast_writing import lost_for_pyslowfast, save_for_pyslowfast
-    from slowfast_det.cli.outputs import save_under
 
     model = load_any_model(weights, config, overrides=overrides)
     if labels is not None:

@@ -48,8 +48,8 @@ def export(
     chosen, out = _named(out, format)
     zoo.known(model)
 
+    from ava_tools.cli.outputs import save_under
     from slowfast_det.checkpoints.model import load_model
-    from slowfast_det.cli.outputs import save_under
     from slowfast_det.export import INSTALL, export_onnx, export_torch
 
     loaded = load_model(model, config)

@@ -162,7 +162,7 @@ class _Job:
 
     def _write(self, film: Path, run: FilmRun) -> None:
         """Write key frames as they come; what was written stays, whatever happens."""
-        from slowfast_det.cli.outputs import claim_names
+        from ava_tools.cli.outputs import claim_names
         from slowfast_det.cli.progress import KeyframeProgress
         from slowfast_det.result_files import open_result
 

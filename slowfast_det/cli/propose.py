@@ -206,8 +206,8 @@ def _write(
     """The files, and how good they are; returns a sentence for each split whose truth does not say."""
     import numpy as np
 
+    from ava_tools.cli.outputs import save_under
     from ava_tools.person_files import save_person_boxes
-    from slowfast_det.cli.outputs import save_under
     from slowfast_det.propose import boxes_table, of_moments
     from slowfast_det.smoothing import Smoothing
 

@@ -119,3 +119,19 @@ def test_the_first_persons_colours_are_the_palettes():
     BoxPainter(300, 200).draw(image, np.array([[100.0, 50, 200, 150]]), np.array([1]), [""])
     red, green, blue = (int(value) for value in image[50, 150])
     assert (red, green, blue) == (0xC8, 0x32, 0x1E)
+
+
+def test_letters_of_other_scripts_are_drawn():
+    assert (draw([[100, 100, 200, 200]], ["идёт"]) != draw([[100, 100, 200, 200]], ["????"])).any()
+    assert (draw([[100, 100, 200, 200]], ["идёт"]) != draw([[100, 100, 200, 200]], ["стой"])).any()
+
+
+def test_letters_of_a_height_that_is_asked_for():
+    def label(text, letters):
+        picture = BoxPainter(*SIZE, letters=letters).draw(
+            grey(), np.array([[10.0, 200, 300, 230]]), np.array([1]), [text]
+        )
+        return np.flatnonzero(changed(picture)[:190].any(axis=1)).size
+
+    assert label("walk", 40) > 1.8 * label("walk", 20)
+    assert label("nun\nnun", 20) == label("gjp\nÄbf", 20), "lines are equally high whatever is in them"

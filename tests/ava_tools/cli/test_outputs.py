@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from slowfast_det.cli.outputs import claim_names
+from ava_tools.cli.outputs import claim_names
 
 
 @pytest.mark.parametrize(
