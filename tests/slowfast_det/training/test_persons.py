@@ -28,7 +28,7 @@ from slowfast_det.training.key_frames import read_actor_frames
 from slowfast_det.training.persons import prepare_person_training
 from slowfast_det.training.run import run_training
 from slowfast_det.training.samples import Draw
-from slowfast_det.training.tasks.persons import PersonSamples, collate
+from slowfast_det.training.tasks.persons import PersonSamples, Portrait, collate
 
 CPU = World(torch.device("cpu"))
 QUICK = (
@@ -291,6 +291,17 @@ def test_frames_with_nobody_are_examples_too(changed_data):
     recipe = read_person_recipe("small", (f"data={changed_data()}", *QUICK))
     task = prepare_person_training(recipe).task
     loss = task.losses(task.network.train(), collate([samples[Draw(0, index)] for index in (1, 2)]))
+    assert loss.isfinite().all()
+
+
+@pytest.mark.parametrize("size", [(2, 2000), (2000, 2), (1, 400)], ids=str)
+def test_frames_of_which_hardly_a_pixel_is_left(data, size):
+    """As inference sees them: torchvision's own training fails at them."""
+    task = prepare_person_training(read_person_recipe("small", (f"data={data}", *QUICK))).task
+    height, width = size
+    box = np.array([[0, 0, width / 2, height]])
+    frame = Portrait("thin", np.zeros((height, width, 3), np.uint8), box, np.zeros(1, np.int64))
+    loss = task.losses(task.network.train(), collate([frame, frame]))
     assert loss.isfinite().all()
 
 
