@@ -15,6 +15,7 @@ import torch
 import yaml
 from safetensors import safe_open
 from torchvision.models import detection
+from torchvision.models.detection.backbone_utils import mobilenet_backbone, resnet_fpn_backbone
 
 from ava_tools.errors import InputError
 from ava_tools.manifest import read_data_set
@@ -24,6 +25,7 @@ from slowfast_det.distributed import World
 from slowfast_det.person_recipe import FrameVariationConfig, read_person_recipe
 from slowfast_det.persons.loading import load_person_detector
 from slowfast_det.persons.small_rcnn import SmallBackbone
+from slowfast_det.persons.torchvision_networks import build, freeze_stages
 from slowfast_det.training.key_frames import read_actor_frames
 from slowfast_det.training.persons import prepare_person_training
 from slowfast_det.training.run import run_training
@@ -184,19 +186,44 @@ def test_from_weights_of_coco(train, tmp_path, kind):
     assert len(detector([np.zeros((64, 96, 3), np.uint8)])[0].boxes) <= 5
 
 
-def test_frozen_stages_do_not_move(train, tmp_path):
+@pytest.mark.parametrize("freeze_norm", ["true", "false"])
+def test_frozen_stages_do_not_move(train, freeze_norm):
+    """Neither their weights nor the statistics of their norms, which move elsewhere unless all are frozen."""
     before, _ = train("training.epochs=1", out="before")
-    settings = (f"init={before / 'last.safetensors'}", "detector.frozen_stages=2", "training.freeze_norm=true")
-    after, _ = train(*settings, "training.epochs=1", out="after")
+    settings = (f"init={before / 'last.safetensors'}", "detector.frozen_stages=2")
+    after, _ = train(*settings, f"training.freeze_norm={freeze_norm}", "training.epochs=1", out="after")
     states = []
     for folder in (before, after):
         with safe_open(folder / "last.safetensors", "pt") as file:
             states.append({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     one, other = states
-    moved = {name for name in one if one[name].is_floating_point() and not torch.equal(one[name], other[name])}
+    moved = {name for name in one if not torch.equal(one[name], other[name])}
     assert not any(name.startswith(("backbone.stem", "backbone.quarter")) for name in moved)
     assert any(name.startswith("backbone.eighth") for name in moved)
+    assert any(name.endswith("running_mean") for name in moved) == (freeze_norm == "false")
     assert any(name.startswith("rpn") for name in moved)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+@pytest.mark.parametrize("kind", ["fasterrcnn_mobilenet_v3_large_320_fpn", "fasterrcnn_resnet50_fpn"])
+def test_frozen_stages_are_torchvisions(kind, count):
+    network = build(kind, 2, min_score=0.5)
+    freeze_stages(network, kind, count)
+    norm = torch.nn.BatchNorm2d
+    if "mobilenet" in kind:
+        theirs = mobilenet_backbone(
+            backbone_name="mobilenet_v3_large", weights=None, fpn=True, norm_layer=norm, trainable_layers=6 - count
+        )
+    else:
+        theirs = resnet_fpn_backbone(
+            backbone_name="resnet50", weights=None, norm_layer=norm, trainable_layers=5 - count
+        )
+    ours, expected = (
+        {name for name, weight in each.named_parameters() if not weight.requires_grad}
+        for each in (network.backbone, theirs)
+    )
+    assert ours == expected
+    assert ours
 
 
 @pytest.mark.parametrize(
