@@ -195,7 +195,8 @@ class PersonTask:
         settings = self.settings
         batch = min(settings.batch, len(self.samples))
         identity = self.samples.key_frames.identity
-        return Plan(len(self.samples), batch, settings.epochs, settings.seed, identity=identity)
+        task = f"finding {', '.join(self.about.classes)} with min_size {self._size}, max_size {self._max_size}"
+        return Plan(len(self.samples), batch, settings.epochs, settings.seed, identity=identity, task=task)
 
     def batches(self, plan: Plan, world: World, first_step: int) -> Iterator[PortraitBatch]:
         """Batches of this process, from a step on."""

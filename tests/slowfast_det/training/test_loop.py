@@ -179,7 +179,9 @@ def test_two_trainings_in_one_folder(run, read_recipe_of):
 
 def test_resuming_with_another_order_of_samples(run):
     run("training.epochs=1")
-    with pytest.raises(InputError, match="batch was 4 and is 3, seed was 0 and is 5; a training goes on only"):
+    with pytest.raises(
+        InputError, match=r"state\.pt: batch was 4 and is 3, seed was 0 and is 5; a training goes on only"
+    ):
         run("training.batch=3", "training.seed=5", "resume=true")
 
 
@@ -215,7 +217,7 @@ def test_resuming_with_another_network(run):
     run("training.epochs=1")
     with pytest.raises(InputError, match="does not fit the recipe's network"):
         run("network.width=16", "resume=true")
-    with pytest.raises(InputError, match=r"keeps no average \(ema\)"):
+    with pytest.raises(InputError, match=r"state\.pt: keeps no average \(ema\); the recipe differs$"):
         run("training.ema=0.9", "resume=true")
 
 

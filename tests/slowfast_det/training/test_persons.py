@@ -96,6 +96,27 @@ def test_a_training_that_is_resumed_is_the_one_that_never_stopped(train, steps_o
         train(out="part")
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (
+            ["actors=bird"],
+            "task was finding person with min_size 64, max_size 96 and is finding bird with min_size 64, ",
+        ),
+        (["detector.min_size=48"], "and is finding person with min_size 48, max_size 96"),
+        (["detector.max_size=80"], "and is finding person with min_size 64, max_size 80"),
+        (["actors=[run, sit]"], "the samples are others, task was finding person with .* and is finding run, sit with"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_resumption_that_would_learn_something_else(train, settings, told):
+    train("training.epochs=1")
+    with pytest.raises(
+        InputError, match=rf"^\S+state\.pt: .*{told}.*; a training goes on only with what it began with$"
+    ):
+        train("resume=true", *settings)
+
+
 def test_interrupted_after_a_step(train, steps_of, monkeypatch):
     """Losses after the resumption are to the last digit those of a run that never stopped."""
     from slowfast_det.training.interruption import Interruption
