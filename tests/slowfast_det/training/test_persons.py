@@ -371,7 +371,32 @@ def test_packaged_recipes(command, name):
     assert f"persons/{name}" in command("config").out.splitlines()
 
 
-def test_a_name_that_is_nearly_right(command):
-    outcome = command("train-persons", "resnet", "data=x")
+@pytest.mark.parametrize("text", ["actors: [bird]\n", "detector: {min_size: 64}\n"], ids=["actors", "detector"])
+def test_files_of_recipes_are_told_by_their_keys(command, tmp_path, text):
+    (tmp_path / "mine.yaml").write_text(text)
+    printed = command("config", "mine.yaml", "training.epochs=3")
+    assert printed.code == 0
+    (tmp_path / "whole.yaml").write_text(printed.out)
+    assert read_person_recipe(tmp_path / "whole.yaml") == read_person_recipe(
+        tmp_path / "mine.yaml", ["training.epochs=3"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("train-persons resnet", "resnet: no such config; did you mean resnet50?"),
+        ("train-persons persons/resnet", "persons/resnet: no such config; did you mean persons/resnet50?"),
+        ("train-persons folder/nope", "folder/nope: no such config; a yaml file or one of mobilenet, resnet50, small"),
+        ("config persons/nope", "one of persons/mobilenet, persons/resnet50, persons/small is expected"),
+        ("config small", "small: no recipe of an action detector (train, test); persons/small is one of a person"),
+        ("train small", "persons/small is one of a person detector (train-persons, test-persons)"),
+        ("train persons/small", "persons/small is one of a person detector (train-persons, test-persons)"),
+        ("train-persons tiny", "tiny: no recipe of a person detector (train-persons, test-persons); tiny is one of an"),
+    ],
+)  # fmt: skip
+def test_a_name_of_no_recipe(command, arguments, sentence):
+    outcome = command(*arguments.split())
     assert outcome.code == 1
-    assert "resnet: no such config; did you mean resnet50?" in outcome.err
+    assert outcome.err.count("error: ") == 1
+    assert sentence in outcome.err
