@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from ava_tools.labels import split_names
 from ava_tools.settings import Settings, overridden, parse_settings, read_text, read_yaml
 from slowfast_det.config import config_names, find_config
 from slowfast_det.recipe import OptimisationConfig, Recipe, RunConfig, ScheduleConfig, Text
@@ -22,7 +23,7 @@ FOLDER = "persons"  # of the packaged ones, within configs/
 
 
 def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str | int) else value
+    return split_names(value) if isinstance(value, str) else [value] if isinstance(value, int) else value
 
 
 class DetectorConfig(Settings):

@@ -26,7 +26,7 @@ def test_persons(
 
     Args:
         config: A recipe by name or yaml file, or a data set's folder with a dataset.yaml.
-        overrides: Settings over the recipe's, such as data=FOLDER out=FOLDER test_split=val "actors=[bird, car]".
+        overrides: Settings over the recipe's, such as data=FOLDER out=FOLDER test_split=val actors=bird,car.
         model: Person detector: a name of torchvision's, a file of its weights or of Detectron2's.
         overwrite: Replace existing results; otherwise the next free folder is used.
     """
