@@ -23,6 +23,7 @@ from ava_tools.media.reader import open_film
 from slowfast_det.config import config_names
 from slowfast_det.distributed import World
 from slowfast_det.person_recipe import FrameVariationConfig, read_person_recipe
+from slowfast_det.person_testing import prepare_person_examination, run_person_test
 from slowfast_det.persons.loading import load_person_detector
 from slowfast_det.persons.small_rcnn import SmallBackbone
 from slowfast_det.persons.torchvision_networks import build, freeze_stages
@@ -30,6 +31,7 @@ from slowfast_det.training.key_frames import read_actor_frames
 from slowfast_det.training.persons import prepare_person_training
 from slowfast_det.training.run import run_training
 from slowfast_det.training.samples import Draw
+from slowfast_det.training.tasks import persons
 from slowfast_det.training.tasks.persons import PersonSamples, Portrait, collate
 
 CPU = World(torch.device("cpu"))
@@ -339,7 +341,64 @@ def test_frames_with_nobody_are_examples_too(changed_data):
     recipe = read_person_recipe("small", (f"data={changed_data()}", *QUICK))
     task = prepare_person_training(recipe).task
     loss = task.losses(task.network.train(), collate([samples[Draw(0, index)] for index in (1, 2)]))
+    assert loss.shape == (2,)
     assert loss.isfinite().all()
+
+
+def sizes_seen(task, look):
+    """Heights of the frames that a detector's network sees."""
+    seen = []
+    hook = task.network.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[2]))
+    look()
+    hook.remove()
+    return seen
+
+
+def test_sizes_are_drawn_in_training_alone(data):
+    """Multiples of 32, to which frames are padded; tests have the detector's own."""
+    settings = (f"data={data}", *QUICK, "augmentation.min_size=[32,64,128]", "detector.max_size=200")
+    recipe = read_person_recipe("small", (*settings, "detector.min_size=96"))
+    task = prepare_person_training(recipe).task
+    batch = collate([task.samples[Draw(0, 0)]])
+    assert batch.images[0].shape[1:] == (48, 64)
+    torch.manual_seed(0)
+    drawn = sizes_seen(task, lambda: [task.losses(task.network.train(), batch) for _ in range(20)])
+    assert set(drawn) == {32, 64, 128}
+    task.evaluation = lambda detector, world: detector([np.zeros((48, 64, 3), np.uint8)] * 20) and {}
+    assert set(sizes_seen(task, lambda: task.evaluate(task.network.eval(), CPU))) == {96}
+
+
+def test_colours_are_varied(key_frames):
+    plain, varied = (PersonSamples(key_frames, FrameVariationConfig(flip=0, colour=colour)) for colour in (0.0, 0.3))
+    shown = plain[Draw(0, 0)]
+    tinted = [varied[Draw(epoch, 0)] for epoch in range(5)]
+    for one in tinted:
+        change = np.abs(one.image.astype(float) - shown.image)
+        assert (change <= 0.3 * shown.image + 0.15 * 255 + 1).all()
+        assert change.max() > 2
+        np.testing.assert_array_equal(one.boxes, shown.boxes)
+    assert len({one.image.tobytes() for one in tinted}) == 5
+
+
+@pytest.mark.parametrize(("frames_kept", "read"), [(0, 6), (1.5, 4), (9, 3)], ids=["none", "two", "all"])
+def test_frames_are_kept_up_to_a_limit(key_frames, monkeypatch, frames_kept, read):
+    """Three frames, twice; what is kept may reach over the limit by one frame."""
+    calls = []
+    plain = persons.read_clip
+    monkeypatch.setattr(persons, "read_clip", lambda *rest, **more: calls.append(rest) or plain(*rest, **more))
+    samples = PersonSamples(key_frames, memory=frames_kept * 48 * 64 * 3)
+    for index in (0, 1, 2, 0, 1, 2):
+        samples[Draw(0, index)]
+    assert len(calls) == read
+
+
+def test_persons_of_films_that_cannot_be_read_do_not_count(changed_data, data, stub):
+    lines = (data / "test.csv").read_text() + "gone,1,0.1,0.2,0.5,0.9,1\n"
+    examination = prepare_person_examination(read_data_set(changed_data({"test.csv": lines})), "test", ["person"])
+    tested = run_person_test(examination, stub([(0.1, 0.2, 0.5, 0.9), (0.55, 0.1, 0.95, 0.8)]), CPU)
+    assert tested.figures.per_class["truth"].tolist() == [10]
+    assert tested.figures.ap == pytest.approx(1)
+    assert "1 of 2 films are missing: gone" in " ".join(examination.notes)
 
 
 @pytest.mark.parametrize("size", [(2, 2000), (2000, 2), (1, 400)], ids=str)
