@@ -99,6 +99,18 @@ def short_name(name: str) -> str:
     return name.split(" (", 1)[0]
 
 
+def split_names(text: str) -> list[str]:
+    """Split at commas, but not at those within the brackets of AVA's names."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts if part.strip()]
+
+
 def ava_labels() -> Labels:
     """AVA's 80 actions, ids 1 to 80."""
     text = files("ava_tools").joinpath("data/ava_actions.csv").read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
@@ -47,9 +48,12 @@ def read_actors(data_set: DataSet, split: Split, actors: Sequence[str]) -> Actor
     frames = truth[KEY].drop_duplicates(ignore_index=True)
     rows = truth[truth["x1"].notna()]
     boxes = rows.drop_duplicates([*KEY, *COORDINATES], ignore_index=True)[[*KEY, *COORDINATES]]
-    ids = label_ids(data_set.read_labels(), actors)
+    labels = data_set.read_labels()
+    ids = label_ids(labels, actors)
     if ids is None:
-        return Actors(frames, boxes.assign(**{"class": 0}), (f"every annotated box is one {actors[0]!r}",))
+        near = _nearly(labels, actors[0])
+        doubt = f" (a label of nearly that name is {near!r})" if near else ""
+        return Actors(frames, boxes.assign(**{"class": 0}), (f"every annotated box is one {actors[0]!r}{doubt}",))
     classes = rows.assign(**{"class": rows["action_id"].map({each: number for number, each in enumerate(ids)})})
     told = classes[classes["class"].notna()].sort_values("class", kind="stable")
     own = told.drop_duplicates([*KEY, *COORDINATES])  # the first of the actors that it is
@@ -71,21 +75,27 @@ def label_ids(labels: Labels, actors: Sequence[str]) -> list[int] | None:
     Raises:
         InputError: there are several, and one is no label, or fits more than one.
     """
-    known = {name.lower() for name in labels.names} | {str(each) for each in labels.ids}
-    if len(actors) == 1 and actors[0].lower() not in known:
-        return None
     ids = []
     for name in actors:
         try:
             (column,) = labels.columns([name])
         except InputError:
-            raise InputError(
-                f"actors: {name!r} is no label of the data set; its labels are {', '.join(labels.names[:10])}"
-                + (", ..." if len(labels) > 10 else "")
-            ) from None
+            if len(actors) == 1:
+                return None
+            near = _nearly(labels, name)
+            some = ", ".join(labels.names[:10]) + ", ..." * (len(labels) > 10)
+            hint = f"did you mean {near!r}?" if near else f"its labels are {some}"
+            raise InputError(f"actors: {name!r} is no label of the data set; {hint}") from None
         except ValueError:
             raise InputError(f"actors: {name!r} fits several labels; name one by its id") from None
         ids.append(labels.ids[column])
     if len(set(ids)) < len(ids):
         raise InputError(f"actors: {', '.join(actors)} name one label twice")
     return ids
+
+
+def _nearly(labels: Labels, name: str) -> str | None:
+    """The label whose name is nearest to another one, if any is near."""
+    names = {label.lower(): label for label in labels.names}
+    near = get_close_matches(name.lower(), names, n=1)
+    return names[near[0]] if near else None

@@ -17,6 +17,7 @@ from ava_tools.errors import InputError
 from ava_tools.settings import Settings, parse_settings
 
 _HINT = "mmaction2's networks are the packaged configs mmaction2_..."
+_KINDS = {"": "an action detector (train, test)", "persons": "a person detector (train-persons, test-persons)"}
 _PLACES = (Path(__file__).parent / "configs", Path(__file__).parent.parent / "configs")  # wheel, checkout
 
 
@@ -214,7 +215,7 @@ def find_config(name: str, folder: str = "") -> Path:
         folder: of the packaged ones, within configs/, by which their names may begin.
 
     Raises:
-        InputError: neither; the names are listed.
+        InputError: neither; the names are listed, or what it is a recipe of.
     """
     short = name.removeprefix(f"{folder}/") if folder else name
     for place in _PLACES:
@@ -226,10 +227,21 @@ def find_config(name: str, folder: str = "") -> Path:
         raise InputError(f"{name}: configs in Python are not read, for nothing in a file is run; {_HINT}")
     if path.is_file():
         return path
-    names = config_names(folder)
-    if close := get_close_matches(name, names, n=2):
-        raise InputError(f"{name}: no such config; did you mean {' or '.join(close)}?")
-    raise InputError(f"{name}: no such config; a yaml file or one of {', '.join(names)} is expected")
+    raise InputError(f"{name}: {_meant(name, folder)}")
+
+
+def _meant(name: str, folder: str) -> str:
+    """Why a name is none of a kind of configurations, and what may have been meant."""
+    prefix, _, short = name.rpartition("/")
+    for other, kind in _KINDS.items():
+        if other != folder and prefix in ("", other) and short in config_names(other):
+            whole = f"{other}/{short}" if other else short
+            return f"no recipe of {_KINDS[folder]}; {whole} is one of {kind}"
+    named = f"{prefix}/" if prefix and prefix in _KINDS else ""
+    names = config_names(prefix if named else folder)
+    if close := get_close_matches(name.removeprefix(named), names, n=2):
+        return f"no such config; did you mean {' or '.join(named + each for each in close)}?"
+    return f"no such config; a yaml file or one of {', '.join(named + each for each in names)} is expected"
 
 
 def parse_config(content: Any, name: str) -> Config:

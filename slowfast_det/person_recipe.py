@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from ava_tools.labels import split_names
 from ava_tools.settings import Settings, overridden, parse_settings, read_text, read_yaml
 from slowfast_det.config import config_names, find_config
-from slowfast_det.recipe import OptimisationConfig, RunConfig, ScheduleConfig, Text
+from slowfast_det.recipe import OptimisationConfig, Recipe, RunConfig, ScheduleConfig, Text
 
 KINDS = (
     "fasterrcnn_resnet50_fpn_v2",
@@ -22,7 +23,7 @@ FOLDER = "persons"  # of the packaged ones, within configs/
 
 
 def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str | int) else value
+    return split_names(value) if isinstance(value, str) else [value] if isinstance(value, int) else value
 
 
 class DetectorConfig(Settings):
@@ -130,11 +131,12 @@ def read_person_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Per
 
 
 def is_person_recipe(recipe: str | Path) -> bool:
-    """Whether a recipe is one of a person detector: a packaged one by its whole name, or a file with such a section.
+    """Whether a recipe is one of a person detector: a packaged one by its whole name, or a file with a key of its own.
 
     Raises:
         InputError: the file cannot be read as settings.
     """
     if str(recipe).startswith(f"{FOLDER}/") and str(recipe).removeprefix(f"{FOLDER}/") in config_names(FOLDER):
         return True
-    return Path(recipe).is_file() and "detector" in read_yaml(read_text(Path(recipe)), str(recipe))
+    own = PersonRecipe.model_fields.keys() - Recipe.model_fields.keys()
+    return Path(recipe).is_file() and not own.isdisjoint(read_yaml(read_text(Path(recipe)), str(recipe)))

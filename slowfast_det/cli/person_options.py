@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
+from ava_tools.labels import split_names
+
 if TYPE_CHECKING:
     from slowfast_det.persons.protocol import MovablePersonDetector
 
@@ -86,15 +88,3 @@ class PersonOptions:
             precision=precision,
             detectron2=self.detectron2,
         ).to(resolve_device(device))
-
-
-def split_names(text: str) -> list[str]:
-    """Split at commas, but not at those within the brackets of AVA's names."""
-    parts, depth = [""], 0
-    for character in text:
-        depth += (character == "(") - (character == ")")
-        if character == "," and depth <= 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return [part.strip() for part in parts if part.strip()]

@@ -13,7 +13,8 @@ from cyclopts.validators import Number
 
 from ava_tools.cli.run import MisuseError, console, tell
 from ava_tools.errors import InputError
-from slowfast_det.cli.person_options import PersonOptions, Precision, split_names
+from ava_tools.labels import split_names
+from slowfast_det.cli.person_options import PersonOptions, Precision
 
 if TYPE_CHECKING:
     from slowfast_det.checkpoints.model import Model

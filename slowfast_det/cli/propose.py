@@ -15,7 +15,8 @@ from cyclopts.validators import Number
 
 from ava_tools.cli.run import MisuseError, console
 from ava_tools.errors import InputError
-from slowfast_det.cli.person_options import DEFAULT, PersonOptions, split_names
+from ava_tools.labels import split_names
+from slowfast_det.cli.person_options import DEFAULT, PersonOptions
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -30,8 +30,8 @@ def test_persons(
 
     Args:
         config: A recipe by name or yaml file, or a data set's folder with a dataset.yaml.
-        overrides: Settings over the recipe's, such as data=FOLDER out=FOLDER test_split=val "actors=[bird, car]". Where
-            the recipe names no actors, they are what the detector finds.
+        overrides: Settings over the recipe's, such as data=FOLDER out=FOLDER test_split=val actors=bird,car. Where the
+            recipe names no actors, they are what the detector finds.
         model: Person detector: a name of torchvision's, a file of its weights or of Detectron2's, or
             detectron2:CONFIG for Detectron2 itself. Boxes count from a score of 0.05 on.
         detectron2: The config.yaml of the training that Detectron2's weights come from.

@@ -16,7 +16,7 @@ def train_persons(config: str, *overrides: str) -> None:
     Args:
         config: A recipe by name (resnet50, mobilenet: from COCO's weights; small: from scratch) or yaml file, or a
             data set's folder with a dataset.yaml.
-        overrides: Settings over the recipe's, such as data=FOLDER out=FOLDER init=FILE "actors=[bird, car]"
+        overrides: Settings over the recipe's, such as data=FOLDER out=FOLDER init=FILE actors=bird,car
             resume=true training.epochs=5.
     """
     from slowfast_det.distributed import joined

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from slowfast_det.models.convolution import Convolution
 from slowfast_det.models.nonlocal_block import NonLocal, NonLocalPlacement
 
 BLOCKS = {14: (1, 1, 1, 1), 26: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
@@ -32,7 +33,7 @@ class ConvNorm(nn.Module):
         super().__init__()
         time, height, width = (d * (k // 2) for k, d in zip(kernel, dilation, strict=True))
         padding = (time, height, width)
-        self.conv = nn.Conv3d(
+        self.conv = Convolution(
             in_channels, out_channels, kernel, stride=stride, padding=padding, dilation=dilation, bias=False
         )
         self.norm = nn.BatchNorm3d(out_channels) if normed else nn.Identity()

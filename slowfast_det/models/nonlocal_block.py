@@ -8,6 +8,8 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from slowfast_det.models.convolution import Convolution
+
 Affinity = Literal["softmax", "dot_product"]
 
 
@@ -57,10 +59,10 @@ class NonLocal(nn.Module):
         self.affinity = affinity
         self.groups = groups
         self.project_first = project_first
-        self.theta = nn.Conv3d(channels, inner, 1)
-        self.phi = nn.Conv3d(channels, inner, 1)
-        self.g = nn.Conv3d(channels, inner, 1)
-        self.out = nn.Conv3d(inner, channels, 1, bias=not project_first)
+        self.theta = Convolution(channels, inner, 1)
+        self.phi = Convolution(channels, inner, 1)
+        self.g = Convolution(channels, inner, 1)
+        self.out = Convolution(inner, channels, 1, bias=not project_first)
         self.norm = nn.BatchNorm3d(channels)
         self.pool = nn.MaxPool3d(pool, stride=pool) if max(pool) > 1 else nn.Identity()
 

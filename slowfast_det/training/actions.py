@@ -51,7 +51,6 @@ def prepare_training(recipe: Recipe, device: torch.device = torch.device("cpu"))
     Raises:
         InputError: the recipe names no data, a file is wrong, or nothing is left to train on.
     """
-    _refuse_broken_arithmetic(recipe, device)
     data_set = required_data(recipe)
     labels = data_set.read_labels()
     key_frames = read_key_frames(data_set, recipe.train_split, labels, recipe.persons)
@@ -69,22 +68,6 @@ def prepare_training(recipe: Recipe, device: torch.device = torch.device("cpu"))
     )
     evaluation, notes = _evaluation(recipe, data_set, labels, device)
     return Preparation(ActionTask(model, samples, recipe.training, evaluation), loaded, (*key_frames.notes, *notes))
-
-
-def _refuse_broken_arithmetic(recipe: Recipe, device: torch.device) -> None:
-    """On processors torch 2.14 sums garbage into bf16 gradients of convolutions over 3 frames where there are 2.
-
-    (aten::convolution_backward of a 3 x 1 x 1 kernel: sometimes NaN, sometimes any number.)
-
-    Raises:
-        InputError: the recipe asks for that.
-    """
-    slow_frames = recipe.clip.num_frames // (recipe.network.alpha if recipe.network.architecture == "slowfast" else 1)
-    if device.type == "cpu" and recipe.training.precision in ("bf16", "fp16") and slow_frames == 2:
-        raise InputError(
-            f"training.precision is {recipe.training.precision}, in which on a CPU gradients of a slow pathway with 2 "
-            "frames are wrong; fp32 is expected, or more frames"
-        )
 
 
 def mirrored_actions(labels: Labels, pairs: tuple[tuple[str, str], ...]) -> NDArray[np.int64]:

@@ -129,6 +129,7 @@ class Plan:
         seed: decides the order.
         aspects: ``[samples]`` width over height; where they differ, batches are of one aspect.
         identity: what tells these samples from others of the same number.
+        task: what is learnt from them, in words, where that could change.
     """
 
     samples: int
@@ -137,6 +138,7 @@ class Plan:
     seed: int
     aspects: NDArray[np.float64] | None = None
     identity: str = ""
+    task: str = ""
 
     @property
     def steps_per_epoch(self) -> int:

@@ -203,10 +203,9 @@ class _Run(Generic[B]):
     def _gradients(self, pieces: Sequence[B], scale: float) -> list[Tensor]:
         """Gradients of the mean loss over the examples of all processes; returns each clip's loss, not averaged."""
         self.losses.train()
-        if self.settings.freeze_norm:
-            for module in self.losses.modules():
-                if isinstance(module, NORMS):
-                    module.eval()
+        for module in self.losses.modules():
+            if isinstance(module, NORMS) and (self.settings.freeze_norm or not module.weight.requires_grad):
+                module.eval()  # a frozen stage keeps its statistics too
         self.trained.optimiser.zero_grad(set_to_none=True)
         of_clips = []
         for number, piece in enumerate(pieces):

@@ -16,7 +16,7 @@ from slowfast_det.training.batches import Plan
 from slowfast_det.weights.files import open_weights
 
 _FORM = "slowfast_det training state 1"
-_FIXED = ("samples", "batch", "seed", "identity")  # what a plan must not change on the way; epochs may be added
+_FIXED = ("samples", "batch", "seed", "identity", "task")  # what a plan must not change on the way; epochs may be added
 
 
 @dataclass
@@ -114,6 +114,8 @@ def load_state(path: Path, trained: Trained, plan: Plan) -> tuple[Progress, list
         trained.scaler.load_state_dict(content["scaler"])
         progress = Progress(int(content["step"]), content["best"], int(content["tested"]), int(content["unreadable"]))
         return progress, [dict(state) for state in content["generators"]]
+    except InputError:
+        raise
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as problem:
         reason = str(problem).splitlines()[0]
         raise InputError(f"{path}: does not fit the recipe's network and optimiser ({reason})") from None

@@ -7,6 +7,7 @@ import pytest
 from ava_tools.errors import InputError
 from ava_tools.manifest import read_data_set
 from slowfast_det.actors import read_actors
+from slowfast_det.person_recipe import read_person_recipe
 
 TRUTH = (
     "a,1,0.1,0.1,0.5,0.5,1,7\na,1,0.1,0.1,0.5,0.5,3,7\n"  # one box that runs and waves left
@@ -34,6 +35,19 @@ def test_every_box_whatever_it_does(read):
     ]
     assert found.frames.to_numpy().tolist() == [["a", 1.0], ["a", 2.0], ["c", 1.5]]
     assert found.notes == ("every annotated box is one 'bird'",)
+
+
+def test_a_name_that_is_nearly_a_label(read):
+    assert read("Wave_left").notes == (
+        "every annotated box is one 'Wave_left' (a label of nearly that name is 'wave left')",
+    )
+
+
+@pytest.mark.parametrize("names", [("bend/bow (at the waist)", "CRAWL"), ("bend/bow", "crawl"), ("1", "2")], ids=str)
+def test_labels_that_the_data_set_leaves_to_ava(read, names):
+    """By whole names, without what stands in brackets, and by ids; one alone too."""
+    assert read(*names, labels=None).boxes[["x1", "class"]].to_numpy().tolist() == [[0.1, 0], [0.5, 1]]
+    assert read(names[0], labels=None).boxes["x1"].tolist() == [0.1]
 
 
 @pytest.mark.parametrize("names", [("Sit", "run"), ("2", "1")], ids=["names", "ids"])
@@ -67,9 +81,26 @@ def test_time_range_and_excluded_frames_count(read, changed_data):
     ("names", "sentence"),
     [
         (("run", "referee"), "'referee' is no label of the data set; its labels are run, sit, wave left, wave right"),
+        (("run", "Sitt"), "actors: 'Sitt' is no label of the data set; did you mean 'sit'\\?$"),
         (("run", "1"), "actors: run, 1 name one label twice"),
     ],
 )
 def test_names_that_cannot_be(read, names, sentence):
     with pytest.raises(InputError, match=sentence):
         read(*names)
+
+
+@pytest.mark.parametrize(
+    ("setting", "actors"),
+    [
+        ("bird,car", ("bird", "car")),
+        ("[bird, car]", ("bird", "car")),
+        ("talk to (e.g., self, a person), bird", ("talk to (e.g., self, a person)", "bird")),
+        ("[bird, 'car, red']", ("bird", "car, red")),
+        ("7", ("7",)),
+        ("[7, 8]", ("7", "8")),
+        ("wave left", ("wave left",)),
+    ],
+)
+def test_actors_of_a_recipe(setting, actors):
+    assert read_person_recipe("small", [f"actors={setting}"]).actors == actors

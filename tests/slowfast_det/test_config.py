@@ -197,4 +197,7 @@ def test_a_printed_recipe_is_read_back(name, command, tmp_path):
 
 
 def test_the_packaged_recipes_are_listed(command):
-    assert command("config").out.split() == config_names()
+    """Of action detectors by their names, of person detectors by their folder too."""
+    persons = [f"persons/{name}" for name in config_names("persons")]
+    assert persons
+    assert command("config").out.split() == [*config_names(), *persons]

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -64,6 +65,20 @@ class Clock:
 
     def to(self, device):
         return self
+
+
+@dataclass(frozen=True)
+class InTurn(World):
+    """Two processes, of which the second one comes first and leaves what it has to say in ``said``."""
+
+    size: int = 2
+    said: list = field(default_factory=list)
+
+    def gather(self, thing):
+        if self.rank:
+            self.said.append(thing)
+            return [None, thing]
+        return [thing, self.said.pop(0)]
 
 
 # ---------------------------------------------------------------- moments
@@ -145,6 +160,19 @@ def test_moments_beyond_the_end_are_told(library):
     found = find_persons(Clock(), [Moment("a", 1.0), Moment("a", 99.0)], library, ALONE)
     assert [each.time for each in found.sightings] == [1.0]
     assert found.missed == (("a", 99.0),)
+
+
+def test_processes_share_the_moments(library):
+    """Each looks at its half, together they find what one alone finds, in the same order."""
+    moments = [Moment(video, time / 4) for video in "abc" for time in range(9)]
+    first, second = Clock(), Clock()
+    world = InTurn(torch.device("cpu"))
+    assert find_persons(second, moments, library, replace(world, rank=1)) is None
+    shared = find_persons(first, moments, library, world)
+    alone = find_persons(Clock(), moments, library, ALONE)
+    assert (first.seen, second.seen) == (13, 14)
+    assert [(each.of, each.time) for each in shared.sightings] == moments
+    assert boxes_table(shared.sightings).equals(boxes_table(alone.sightings))
 
 
 def test_boxes_as_a_table(library, stub):

@@ -185,6 +185,7 @@ class PersonTask:
     def __post_init__(self) -> None:
         assert isinstance(self.network, FasterRCNN)
         self._size: int = self.network.transform.min_size[-1]
+        self._max_size: int = self.network.transform.max_size
         self.network.transform.min_size = self.samples.variation.min_size or (self._size,)
         for part in parts_of(self.network):  # boxes are computed between them, for which half precision is too coarse
             keep_float(part)
@@ -194,7 +195,8 @@ class PersonTask:
         settings = self.settings
         batch = min(settings.batch, len(self.samples))
         identity = self.samples.key_frames.identity
-        return Plan(len(self.samples), batch, settings.epochs, settings.seed, identity=identity)
+        task = f"finding {', '.join(self.about.classes)} with min_size {self._size}, max_size {self._max_size}"
+        return Plan(len(self.samples), batch, settings.epochs, settings.seed, identity=identity, task=task)
 
     def batches(self, plan: Plan, world: World, first_step: int) -> Iterator[PortraitBatch]:
         """Batches of this process, from a step on."""
@@ -203,10 +205,11 @@ class PersonTask:
     def losses(self, network: nn.Module, batch: PortraitBatch) -> Tensor:
         """Of each frame the mean over all of them: the detector itself averages over its regions."""
         device = next(network.parameters()).device
-        images = [image.to(device, non_blocking=True).float().div_(255) for image in batch.images]
+        frames = [_thickened(*frame, self._max_size) for frame in zip(batch.images, batch.boxes, strict=True)]
+        images = [image.to(device, non_blocking=True).float().div_(255) for image, _ in frames]
         targets = [
             {"boxes": boxes.to(device), "labels": classes.to(device) + 1}
-            for boxes, classes in zip(batch.boxes, batch.classes, strict=True)
+            for (_, boxes), classes in zip(frames, batch.classes, strict=True)
         ]
         parts: dict[str, Tensor] = network(images, targets)
         return torch.stack(list(parts.values())).sum().expand(len(images))
@@ -220,3 +223,14 @@ class PersonTask:
     def save(self, network: nn.Module, path: Path) -> None:
         """Write the detector as a file that `load_person_detector` reads."""
         save_detector(path, network.state_dict(), self.about)
+
+
+def _thickened(image: Tensor, boxes: Tensor, max_size: int) -> tuple[Tensor, Tensor]:
+    """A frame with its boxes; pixels repeated where nothing of them would be left, at which torchvision fails."""
+    height, width = image.shape[1:]
+    least = max(height, width) // max_size + 1  # pixels that are resized to one
+    rows, columns = (-(-least // side) for side in (height, width))
+    if rows == columns == 1:
+        return image, boxes
+    thick = image.repeat_interleave(rows, dim=1).repeat_interleave(columns, dim=2)
+    return thick, boxes * boxes.new_tensor([columns, rows, columns, rows])

@@ -179,7 +179,9 @@ def test_two_trainings_in_one_folder(run, read_recipe_of):
 
 def test_resuming_with_another_order_of_samples(run):
     run("training.epochs=1")
-    with pytest.raises(InputError, match="batch was 4 and is 3, seed was 0 and is 5; a training goes on only"):
+    with pytest.raises(
+        InputError, match=r"state\.pt: batch was 4 and is 3, seed was 0 and is 5; a training goes on only"
+    ):
         run("training.batch=3", "training.seed=5", "resume=true")
 
 
@@ -215,7 +217,7 @@ def test_resuming_with_another_network(run):
     run("training.epochs=1")
     with pytest.raises(InputError, match="does not fit the recipe's network"):
         run("network.width=16", "resume=true")
-    with pytest.raises(InputError, match=r"keeps no average \(ema\)"):
+    with pytest.raises(InputError, match=r"state\.pt: keeps no average \(ema\); the recipe differs$"):
         run("training.ema=0.9", "resume=true")
 
 
@@ -266,11 +268,6 @@ def test_more_processes_than_clips(read_recipe_of, tmp_path):
         train(prepare_training(recipe).task, recipe.training, World(torch.device("cpu")), tmp_path)
 
 
-def test_arithmetic_that_is_broken_on_processors(run):
-    with pytest.raises(InputError, match="on a CPU gradients of a slow pathway with 2 frames are wrong"):
-        run("training.precision=bf16")
-
-
 def test_gpu_settings_without_gpu(run):
     with pytest.raises(InputError, match=r"training\.sync_norm needs GPUs; this training runs on the cpu"):
         run("training.sync_norm=true")
@@ -279,6 +276,7 @@ def test_gpu_settings_without_gpu(run):
 @pytest.mark.parametrize(
     "settings",
     [
+        ("training.precision=bf16",),
         (
             "training.precision=bf16",
             "clip.num_frames=8",
@@ -293,7 +291,7 @@ def test_gpu_settings_without_gpu(run):
         ("augmentation.crop=null", "augmentation.colour=0.4", "augmentation.lighting=0.1"),
         ("training.workers=2",),
     ],
-    ids=lambda settings: settings[0],
+    ids=lambda settings: settings[-1],
 )
 def test_other_ways_to_train(run, steps_of, settings):
     learning = ("training.optimiser=adamw", "training.schedule.lr=0.005", "training.epochs=12")

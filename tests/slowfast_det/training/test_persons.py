@@ -16,6 +16,7 @@ import yaml
 from little_detectron2 import little_arrays, write
 from safetensors import safe_open
 from torchvision.models import detection
+from torchvision.models.detection.backbone_utils import mobilenet_backbone, resnet_fpn_backbone
 
 from ava_tools.errors import InputError
 from ava_tools.manifest import read_data_set
@@ -23,15 +24,17 @@ from ava_tools.media.reader import open_film
 from slowfast_det.config import config_names
 from slowfast_det.distributed import World
 from slowfast_det.person_recipe import FrameVariationConfig, read_person_recipe
+from slowfast_det.person_testing import prepare_person_examination, run_person_test
 from slowfast_det.persons.detector_file import About, save_detector
 from slowfast_det.persons.loading import load_person_detector
 from slowfast_det.persons.small_rcnn import SmallBackbone
-from slowfast_det.persons.torchvision_networks import build
+from slowfast_det.persons.torchvision_networks import build, freeze_stages
 from slowfast_det.training.key_frames import read_actor_frames
 from slowfast_det.training.persons import prepare_person_training
 from slowfast_det.training.run import run_training
 from slowfast_det.training.samples import Draw
-from slowfast_det.training.tasks.persons import LEAST_SCORE, PersonSamples, collate
+from slowfast_det.training.tasks import persons
+from slowfast_det.training.tasks.persons import LEAST_SCORE, PersonSamples, Portrait, collate
 
 CPU = World(torch.device("cpu"))
 QUICK = (
@@ -95,6 +98,27 @@ def test_a_training_that_is_resumed_is_the_one_that_never_stopped(train, steps_o
     assert first[0] == second[0]
     with pytest.raises(InputError, match="holds a training already"):
         train(out="part")
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (
+            ["actors=bird"],
+            "task was finding person with min_size 64, max_size 96 and is finding bird with min_size 64, ",
+        ),
+        (["detector.min_size=48"], "and is finding person with min_size 48, max_size 96"),
+        (["detector.max_size=80"], "and is finding person with min_size 64, max_size 80"),
+        (["actors=[run, sit]"], "the samples are others, task was finding person with .* and is finding run, sit with"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_resumption_that_would_learn_something_else(train, settings, told):
+    train("training.epochs=1")
+    with pytest.raises(
+        InputError, match=rf"^\S+state\.pt: .*{told}.*; a training goes on only with what it began with$"
+    ):
+        train("resume=true", *settings)
 
 
 def test_interrupted_after_a_step(train, steps_of, monkeypatch):
@@ -187,19 +211,44 @@ def test_from_weights_of_coco(train, tmp_path, kind):
     assert len(detector([np.zeros((64, 96, 3), np.uint8)])[0].boxes) <= 5
 
 
-def test_frozen_stages_do_not_move(train, tmp_path):
+@pytest.mark.parametrize("freeze_norm", ["true", "false"])
+def test_frozen_stages_do_not_move(train, freeze_norm):
+    """Neither their weights nor the statistics of their norms, which move elsewhere unless all are frozen."""
     before, _ = train("training.epochs=1", out="before")
-    settings = (f"init={before / 'last.safetensors'}", "detector.frozen_stages=2", "training.freeze_norm=true")
-    after, _ = train(*settings, "training.epochs=1", out="after")
+    settings = (f"init={before / 'last.safetensors'}", "detector.frozen_stages=2")
+    after, _ = train(*settings, f"training.freeze_norm={freeze_norm}", "training.epochs=1", out="after")
     states = []
     for folder in (before, after):
         with safe_open(folder / "last.safetensors", "pt") as file:
             states.append({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     one, other = states
-    moved = {name for name in one if one[name].is_floating_point() and not torch.equal(one[name], other[name])}
+    moved = {name for name in one if not torch.equal(one[name], other[name])}
     assert not any(name.startswith(("backbone.stem", "backbone.quarter")) for name in moved)
     assert any(name.startswith("backbone.eighth") for name in moved)
+    assert any(name.endswith("running_mean") for name in moved) == (freeze_norm == "false")
     assert any(name.startswith("rpn") for name in moved)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+@pytest.mark.parametrize("kind", ["fasterrcnn_mobilenet_v3_large_320_fpn", "fasterrcnn_resnet50_fpn"])
+def test_frozen_stages_are_torchvisions(kind, count):
+    network = build(kind, 2, min_score=0.5)
+    freeze_stages(network, kind, count)
+    norm = torch.nn.BatchNorm2d
+    if "mobilenet" in kind:
+        theirs = mobilenet_backbone(
+            backbone_name="mobilenet_v3_large", weights=None, fpn=True, norm_layer=norm, trainable_layers=6 - count
+        )
+    else:
+        theirs = resnet_fpn_backbone(
+            backbone_name="resnet50", weights=None, norm_layer=norm, trainable_layers=5 - count
+        )
+    ours, expected = (
+        {name for name, weight in each.named_parameters() if not weight.requires_grad}
+        for each in (network.backbone, theirs)
+    )
+    assert ours == expected
+    assert ours
 
 
 @pytest.mark.parametrize(
@@ -365,6 +414,74 @@ def test_frames_with_nobody_are_examples_too(changed_data):
     recipe = read_person_recipe("small", (f"data={changed_data()}", *QUICK))
     task = prepare_person_training(recipe).task
     loss = task.losses(task.network.train(), collate([samples[Draw(0, index)] for index in (1, 2)]))
+    assert loss.shape == (2,)
+    assert loss.isfinite().all()
+
+
+def sizes_seen(task, look):
+    """Heights of the frames that a detector's network sees."""
+    seen = []
+    hook = task.network.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[2]))
+    look()
+    hook.remove()
+    return seen
+
+
+def test_sizes_are_drawn_in_training_alone(data):
+    """Multiples of 32, to which frames are padded; tests have the detector's own."""
+    settings = (f"data={data}", *QUICK, "augmentation.min_size=[32,64,128]", "detector.max_size=200")
+    recipe = read_person_recipe("small", (*settings, "detector.min_size=96"))
+    task = prepare_person_training(recipe).task
+    batch = collate([task.samples[Draw(0, 0)]])
+    assert batch.images[0].shape[1:] == (48, 64)
+    torch.manual_seed(0)
+    drawn = sizes_seen(task, lambda: [task.losses(task.network.train(), batch) for _ in range(20)])
+    assert set(drawn) == {32, 64, 128}
+    task.evaluation = lambda detector, world: detector([np.zeros((48, 64, 3), np.uint8)] * 20) and {}
+    assert set(sizes_seen(task, lambda: task.evaluate(task.network.eval(), CPU))) == {96}
+
+
+def test_colours_are_varied(key_frames):
+    plain, varied = (PersonSamples(key_frames, FrameVariationConfig(flip=0, colour=colour)) for colour in (0.0, 0.3))
+    shown = plain[Draw(0, 0)]
+    tinted = [varied[Draw(epoch, 0)] for epoch in range(5)]
+    for one in tinted:
+        change = np.abs(one.image.astype(float) - shown.image)
+        assert (change <= 0.3 * shown.image + 0.15 * 255 + 1).all()
+        assert change.max() > 2
+        np.testing.assert_array_equal(one.boxes, shown.boxes)
+    assert len({one.image.tobytes() for one in tinted}) == 5
+
+
+@pytest.mark.parametrize(("frames_kept", "read"), [(0, 6), (1.5, 4), (9, 3)], ids=["none", "two", "all"])
+def test_frames_are_kept_up_to_a_limit(key_frames, monkeypatch, frames_kept, read):
+    """Three frames, twice; what is kept may reach over the limit by one frame."""
+    calls = []
+    plain = persons.read_clip
+    monkeypatch.setattr(persons, "read_clip", lambda *rest, **more: calls.append(rest) or plain(*rest, **more))
+    samples = PersonSamples(key_frames, memory=frames_kept * 48 * 64 * 3)
+    for index in (0, 1, 2, 0, 1, 2):
+        samples[Draw(0, index)]
+    assert len(calls) == read
+
+
+def test_persons_of_films_that_cannot_be_read_do_not_count(changed_data, data, stub):
+    lines = (data / "test.csv").read_text() + "gone,1,0.1,0.2,0.5,0.9,1\n"
+    examination = prepare_person_examination(read_data_set(changed_data({"test.csv": lines})), "test", ["person"])
+    tested = run_person_test(examination, stub([(0.1, 0.2, 0.5, 0.9), (0.55, 0.1, 0.95, 0.8)]), CPU)
+    assert tested.figures.per_class["truth"].tolist() == [10]
+    assert tested.figures.ap == pytest.approx(1)
+    assert "1 of 2 films are missing: gone" in " ".join(examination.notes)
+
+
+@pytest.mark.parametrize("size", [(2, 2000), (2000, 2), (1, 400)], ids=str)
+def test_frames_of_which_hardly_a_pixel_is_left(data, size):
+    """As inference sees them: torchvision's own training fails at them."""
+    task = prepare_person_training(read_person_recipe("small", (f"data={data}", *QUICK))).task
+    height, width = size
+    box = np.array([[0, 0, width / 2, height]])
+    frame = Portrait("thin", np.zeros((height, width, 3), np.uint8), box, np.zeros(1, np.int64))
+    loss = task.losses(task.network.train(), collate([frame, frame]))
     assert loss.isfinite().all()
 
 
@@ -386,7 +503,32 @@ def test_packaged_recipes(command, name):
     assert f"persons/{name}" in command("config").out.splitlines()
 
 
-def test_a_name_that_is_nearly_right(command):
-    outcome = command("train-persons", "resnet", "data=x")
+@pytest.mark.parametrize("text", ["actors: [bird]\n", "detector: {min_size: 64}\n"], ids=["actors", "detector"])
+def test_files_of_recipes_are_told_by_their_keys(command, tmp_path, text):
+    (tmp_path / "mine.yaml").write_text(text)
+    printed = command("config", "mine.yaml", "training.epochs=3")
+    assert printed.code == 0
+    (tmp_path / "whole.yaml").write_text(printed.out)
+    assert read_person_recipe(tmp_path / "whole.yaml") == read_person_recipe(
+        tmp_path / "mine.yaml", ["training.epochs=3"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("train-persons resnet", "resnet: no such config; did you mean resnet50?"),
+        ("train-persons persons/resnet", "persons/resnet: no such config; did you mean persons/resnet50?"),
+        ("train-persons folder/nope", "folder/nope: no such config; a yaml file or one of mobilenet, resnet50, small"),
+        ("config persons/nope", "one of persons/mobilenet, persons/resnet50, persons/small is expected"),
+        ("config small", "small: no recipe of an action detector (train, test); persons/small is one of a person"),
+        ("train small", "persons/small is one of a person detector (train-persons, test-persons)"),
+        ("train persons/small", "persons/small is one of a person detector (train-persons, test-persons)"),
+        ("train-persons tiny", "tiny: no recipe of a person detector (train-persons, test-persons); tiny is one of an"),
+    ],
+)  # fmt: skip
+def test_a_name_of_no_recipe(command, arguments, sentence):
+    outcome = command(*arguments.split())
     assert outcome.code == 1
-    assert "resnet: no such config; did you mean resnet50?" in outcome.err
+    assert outcome.err.count("error: ") == 1
+    assert sentence in outcome.err
