@@ -13,6 +13,7 @@ from ava_tools.errors import InputError
 if TYPE_CHECKING:
     from slowfast_det.checkpoints.model import Model, load_classifier, load_model, load_network
     from slowfast_det.keyframe import Keyframe
+    from slowfast_det.persons.detectron2_settings import Detectron2Settings
     from slowfast_det.persons.loading import load_person_detector
     from slowfast_det.persons.precomputed import PrecomputedBoxes
     from slowfast_det.pipeline import ActionDetector
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ActionDetector": "pipeline",
+    "Detectron2Settings": "persons.detectron2_settings",
     "FilmResult": "results",
     "Keyframe": "keyframe",
     "Model": "checkpoints.model",
@@ -35,6 +37,7 @@ _HOMES = {
 }
 __all__ = [
     "ActionDetector",
+    "Detectron2Settings",
     "FilmResult",
     "InputError",
     "Keyframe",

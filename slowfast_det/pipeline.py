@@ -64,7 +64,8 @@ class ActionDetector:
             model: a checkpoint of any supported layout, or a loaded model.
             persons: a person detector by name, by weights file or as an object; or given boxes.
             device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ...
-            precision: ``fp32``, ``bf16``, ``fp16`` or ``auto``, of the network and of a detector that is loaded here.
+            precision: ``fp32``, ``bf16``, ``fp16`` or ``auto``, of the network and of a detector that is loaded here;
+                ``auto`` is on a CPU fp32 (of the detector made faster, equal but for rounding), on a GPU bf16.
             config: see `load_model`.
             smoothing: how detected persons are steadied from key frame to key frame; None: not at all.
         """
@@ -267,6 +268,8 @@ def resolve_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
+        if device.type == "meta":
+            raise RuntimeError("it holds no numbers")
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as problem:
         reason = str(problem).splitlines()[0].rstrip(".")

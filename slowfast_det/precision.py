@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
+
+from ava_tools.errors import InputError
 
 if TYPE_CHECKING:
     import torch
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+"""Of person detectors ``fp32`` is computed step by step as it is written; ``auto`` is on a CPU fp32 made faster, equal
+but for rounding, and on a GPU bf16."""
+
+
+def check_precision(precision: str) -> None:
+    """Make sure that a precision is one of the four.
+
+    Raises:
+        InputError: it is not.
+    """
+    if precision not in get_args(Precision):
+        raise InputError(f"precision is {precision!r}; {', '.join(get_args(Precision))} are known")
 
 
 def resolve_precision(precision: Precision, device: torch.device) -> Precision:
-    """``auto``: the exact fp32 on a CPU, bf16 on a GPU that has it."""
+    """What a precision comes to on a device: ``auto`` is bf16 on a GPU that has it, else fp32."""
     import torch
 
+    check_precision(precision)
     if precision != "auto":
         return precision
     return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"

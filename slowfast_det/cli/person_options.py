@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
+from ava_tools.cli.run import MisuseError
 from ava_tools.labels import split_names
 
 if TYPE_CHECKING:
@@ -71,8 +72,12 @@ class PersonOptions:
             min_score: of persons where ``person_score`` is not given.
 
         Raises:
+            MisuseError: ``actors`` names nobody.
             InputError: see `load_person_detector`.
         """
+        actors = None if self.actors is None else split_names(self.actors)
+        if actors == []:
+            raise MisuseError(f"--actors {self.actors!r} names nobody; names separated by commas are expected")
         from slowfast_det.persons.loading import load_person_detector
         from slowfast_det.pipeline import resolve_device
 
@@ -84,7 +89,7 @@ class PersonOptions:
             max_overlap=self.max_overlap,
             max_persons=self.max_persons,
             min_side=self.min_side,
-            actors=None if self.actors is None else split_names(self.actors),
+            actors=actors,
             precision=precision,
             detectron2=self.detectron2,
         ).to(resolve_device(device))

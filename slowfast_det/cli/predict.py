@@ -78,7 +78,8 @@ def predict(
         top: At most so many actions for each person.
         actions: Only these actions, by name or id, separated by commas.
         device: auto, cpu, cuda, cuda:1, ...
-        precision: Arithmetic of the network; auto is fp32 on a CPU, bf16 on a GPU that has it.
+        precision: Arithmetic of the networks; auto is on a CPU fp32 (for persons made faster, equal but for rounding),
+            on a GPU bf16.
     """
     formats = _formats(save)
     if not sources:

@@ -15,6 +15,8 @@ from ava_tools.settings import Settings, parse_settings
 from slowfast_det.weights.writing import library_version, save_weights
 
 _KEY = "slowfast_det_persons"  # the metadata entry by which such a file is known; its value is the version
+MOST_CLASSES = 10_000
+"""A file could claim any number of classes in few bytes, and the network would be built for all of them."""
 Name = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
@@ -23,11 +25,11 @@ class About(Settings):
 
     network: Name
     """A name of `DETECTORS`, or small_faster_rcnn."""
-    classes: tuple[Name, ...] = Field(min_length=1)
+    classes: tuple[Name, ...] = Field(min_length=1, max_length=MOST_CLASSES)
     """What its labels 1, 2, ... are called."""
-    min_size: int | None = Field(None, ge=1, le=100_000)
+    min_size: int | None = Field(None, ge=16, le=4096)
     """Shorter side of the resized frame, pixels; None: the network's own, as with the next two."""
-    max_size: int | None = Field(None, ge=1, le=100_000)
+    max_size: int | None = Field(None, ge=16, le=8192)
     """Its longer side at most."""
     max_overlap: float | None = Field(None, ge=0, le=1)
     """Largest IoU of two detections of a class."""

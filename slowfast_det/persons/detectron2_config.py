@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ava_tools.errors import InputError
+from ava_tools.settings import read_text, read_yaml
 from slowfast_det.persons.detectron2_settings import Detectron2Settings, Three
 
 _EXPECTED = "the config.yaml that Detectron2 writes into the folder of a training is expected"
@@ -46,14 +46,13 @@ def read_settings(path: str | Path, person: int = 0) -> Detectron2Settings:
         InputError: it is no such file, or asks for what is not done here; the sentence names it.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise InputError(f"{path}: cannot be read ({problem.strerror}); {_EXPECTED}") from None
-    except (UnicodeDecodeError, yaml.YAMLError):
-        raise InputError(f"{path}: is no plain yaml; nothing in it was run; {_EXPECTED}") from None
+        content = read_yaml(read_text(Path(path)), str(path))
+    except InputError as problem:
+        raise InputError(f"{problem}; {_EXPECTED}") from None
     for key, allowed in _FIXED.items():
         if (found := _value(content, key)) not in allowed:
-            raise InputError(f"{path}: {key} is {found}, where only {allowed[0]} is supported; {_EXPECTED}")
+            asked = reprlib.repr(found)
+            raise InputError(f"{path}: {key} is {asked}, where only {allowed[0]} is supported; {_EXPECTED}")
     try:
         return Detectron2Settings(
             pixel_mean=_three(content, "MODEL.PIXEL_MEAN"),
@@ -65,7 +64,9 @@ def read_settings(path: str | Path, person: int = 0) -> Detectron2Settings:
             max_size=int(_value(content, "INPUT.MAX_SIZE_TEST")),
             max_overlap=float(_value(content, "MODEL.ROI_HEADS.NMS_THRESH_TEST")),
         )
-    except (KeyError, TypeError, ValueError):
+    except InputError as problem:
+        raise InputError(f"{path}: {problem}; {_EXPECTED}") from None
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise InputError(f"{path}: its INPUT or MODEL is not as Detectron2 writes them; {_EXPECTED}") from None
 
 

@@ -15,8 +15,8 @@ import torch
 from ava_tools.errors import InputError
 from ava_tools.media.frames import Image
 from slowfast_det.persons.detectron2_settings import Detectron2Settings
-from slowfast_det.persons.detectron2_weights import beside_network, listed, tensors_of
-from slowfast_det.persons.frames import as_colour
+from slowfast_det.persons.detectron2_weights import arrays_of, as_numbers, beside_network, listed
+from slowfast_det.persons.frames import in_colour
 from slowfast_det.persons.options import PERSON, DetectorOptions, Kept
 from slowfast_det.persons.protocol import PersonBoxes
 from slowfast_det.precision import arithmetic
@@ -47,7 +47,7 @@ class NativeDetector:
     def __call__(self, frames: Sequence[Image]) -> list[PersonBoxes]:
         """Find the persons of each RGB ``uint8[H, W, 3]`` frame, one after another as the predictor does it."""
         with arithmetic(self._options.precision, self._predictor.model.device):
-            return [self._persons(self._predictor(as_colour(frame)[:, :, ::-1])["instances"]) for frame in frames]
+            return [self._persons(self._predictor(frame[:, :, ::-1])["instances"]) for frame in in_colour(frames)]
 
     def _persons(self, found: Any) -> PersonBoxes:
         chosen, classes = self._kept.of(found.pred_classes)
@@ -55,7 +55,7 @@ class NativeDetector:
         above = scores > self._options.min_score  # one-stage detectors have a least score of their own
         return self._options.persons(boxes[above], scores[above], classes[above])
 
-    def to(self, device: torch.device) -> Self:
+    def to(self, device: torch.device | str) -> Self:
         """The detector on another device."""
         self._predictor.model.to(device)
         return self
@@ -142,11 +142,11 @@ def _load(model: Any, weights: str, name: str) -> None:
         path = Path(weights) if Path(weights).is_file() else Path(paths.get_local_path(weights))
     except Exception as problem:  # whatever its downloads fail with
         raise InputError(f"{name}: the weights {weights} are not here and cannot be fetched ({problem})") from None
-    tensors = tensors_of(open_weights(path).content)
-    if tensors is None:
+    arrays = arrays_of(open_weights(path).content)
+    if arrays is None:
         raise InputError(f"{path}: holds no weights of Detectron2")
     try:
-        keys = model.load_state_dict(tensors, strict=False)
+        keys = model.load_state_dict(as_numbers(arrays, str(path)), strict=False)
     except RuntimeError as problem:
         raise InputError(f"{path}: its tensors do not fit {name} ({str(problem).splitlines()[1].strip()})") from None
     missing, unknown = ([key for key in each if not beside_network(key)] for each in keys)

@@ -13,12 +13,14 @@ from torchvision.ops import batched_nms, clip_boxes_to_image
 
 from ava_tools.errors import InputError
 from ava_tools.media.frames import Image
+from ava_tools.safe_pickle import shown
 from slowfast_det.models.optimize import for_inference
 from slowfast_det.persons.detectron2_frames import batch_of, resized_size
 from slowfast_det.persons.detectron2_network import Detectron2Network
 from slowfast_det.persons.detectron2_proposals import cell_anchors, propose
 from slowfast_det.persons.detectron2_settings import Convention, Detectron2Settings, convention_of
 from slowfast_det.persons.detectron2_weights import Detectron2Weights
+from slowfast_det.persons.finite_answers import finite_answers
 from slowfast_det.persons.frames import look_by_size
 from slowfast_det.persons.options import COCO_CLASSES, PERSON, DetectorOptions, Kept
 from slowfast_det.persons.protocol import PersonBoxes
@@ -38,6 +40,7 @@ class Detectron2Detector:
     ) -> None:
         """``name`` is what to call it in errors."""
         self.convention = convention
+        self._name = name
         self._options = options
         self._kept = _kept(network, convention, options, name)
         self._use(network.eval().requires_grad_(False))
@@ -53,13 +56,16 @@ class Detectron2Detector:
         return self._kept.names
 
     def __call__(self, frames: Sequence[Image]) -> list[PersonBoxes]:
-        """Find the persons of each RGB ``uint8[H, W, 3]`` frame; none depends on the others.
+        """Find the persons of each RGB ``uint8[H, W, 3]`` frame; none depends on the others but by rounding.
 
         The detector's own cut (its 100 best boxes over all classes) comes before persons are kept.
+
+        Raises:
+            InputError: what is no frame, or the network's answers are no numbers.
         """
         return look_by_size(frames, self._look, self._resized, self._device)
 
-    def to(self, device: torch.device) -> Self:
+    def to(self, device: torch.device | str) -> Self:
         """The detector on another device."""
         moved = copy.copy(self)
         moved._use(self.network.to(device))
@@ -77,8 +83,10 @@ class Detectron2Detector:
         size = self._resized(height, width)
         overlap = self.convention.settings.max_overlap if asked.max_overlap is None else asked.max_overlap
         features = network.features(batch_of(frames, size, self.convention, self._device))
-        regions = [boxes for boxes, _ in propose(*network.proposals(features), size)]
-        logits, deltas = network.scores(features, regions)
+        deciding = network.rpn_head, network.cls_score, network.bbox_pred
+        with finite_answers(deciding, self._name, asked.precision, self._device):
+            regions = [boxes for boxes, _ in propose(*network.proposals(features), size)]
+            logits, deltas = network.scores(features, regions)
         counts = [len(boxes) for boxes in regions]
         return [
             self._persons(*detections(*frame, size, asked.min_score, overlap), size, (height, width))
@@ -97,14 +105,18 @@ class Detectron2Detector:
 
 def _kept(network: Detectron2Network, convention: Convention, options: DetectorOptions, name: str) -> Kept:
     """Persons, or the actors that are asked for: weights do not name their classes, but COCO's are known."""
-    if options.actors is None:
+    if options.actors is None or [actor.lower() for actor in options.actors] == [PERSON]:
         return Kept((PERSON,), [convention.settings.person])
     count = network.cls_score.out_features - 1
-    if count != len(COCO_CLASSES):
+    if count == len(COCO_CLASSES):
+        return options.kept(COCO_CLASSES, name)
+    numbers = tuple(map(str, range(count)))
+    if unknown := [actor for actor in options.actors if actor not in numbers]:
         raise InputError(
-            f"{name}: does not name its {count} classes; a number is expected: Detectron2Settings(person=...)"
+            f"{name}: finds no '{shown(unknown[0])}' by that name, for it does not name its classes; numbers from 0 "
+            f"to {count - 1} are expected, or person, which is Detectron2Settings(person=...)"
         )
-    return options.kept(COCO_CLASSES, name)
+    return options.kept(numbers, name)
 
 
 def detections(
@@ -124,12 +136,11 @@ def detections(
         At most 100 boxes ``Tensor[D, 4]`` over all classes, their scores ``Tensor[D]``, falling, and their classes
         ``Tensor[D]``.
     """
-    scores = logits.softmax(dim=-1)
-    finite = torch.isfinite(deltas).all(dim=1) & torch.isfinite(scores).all(dim=1)
-    scores = scores[:, :-1]
+    scores = logits.softmax(dim=-1)[:, :-1]  # those that are no numbers lie above nothing
+    finite = torch.isfinite(deltas).all(dim=1)
     chosen, classes = torch.where((scores > min_score) & finite[:, None])
     scores = scores[chosen, classes]
-    deltas = deltas.view(len(deltas), -1, 4)  # [R, classes or 1, 4]
+    deltas = deltas.view(len(deltas), deltas.shape[1] // 4, 4)  # [R, classes or 1, 4]
     deltas = deltas[chosen, classes if deltas.shape[1] > 1 else 0]
     boxes = clip_boxes_to_image(_CODER.decode_single(deltas, regions[chosen]), size)
     kept = batched_nms(boxes, scores, classes, max_overlap)[:_DETECTIONS]

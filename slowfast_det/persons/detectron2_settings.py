@@ -45,8 +45,10 @@ class Detectron2Settings:
 
     def __post_init__(self) -> None:
         for name in ("min_size", "max_size"):
-            if getattr(self, name) < 1:
-                raise InputError(f"Detectron2's {name} is {getattr(self, name)}; at least 1 is expected")
+            if not 1 <= getattr(self, name) <= 8192:
+                raise InputError(f"Detectron2's {name} is {getattr(self, name)}; 1 to 8192 pixels are expected")
+        if not 0 <= self.max_overlap <= 1:
+            raise InputError(f"Detectron2's max_overlap is {self.max_overlap:g}; an IoU from 0 to 1 is expected")
         if self.channels not in (None, "bgr", "rgb"):
             raise InputError(f"Detectron2's channels are {self.channels}; bgr or rgb is expected")
         if self.pixel_std is not None and not all(value > 0 for value in self.pixel_std):

@@ -6,6 +6,7 @@ A file of the model zoo is a pickle ``{"model": arrays, "__author__": ...}``, on
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -13,10 +14,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ava_tools.errors import InputError
+from ava_tools.safe_pickle import shown
+from slowfast_det.persons.detector_file import MOST_CLASSES
 from slowfast_det.weights.files import refuse_broken
+
+Array = Tensor | NDArray[Any]
 
 POOLED = 7  # bins of a region, each way
 
@@ -48,6 +54,8 @@ _THEIRS: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [  # our parts
 _IDLE = re.compile(r".*\.num_batches_tracked|roi_heads\.(mask|keypoint)_head\..*|sem_seg_head\..*")
 _PIXELS = ("pixel_mean", "pixel_std")  # old files hold them; now they are in the configuration only
 _ANCHORS = re.compile(r"proposal_generator\.anchor_generator\.cell_anchors\.\d+")
+_MOST_BLOCKS, _WIDEST = 100, 16_384  # ResNet-152 has 36 blocks in a stage; layers are 1024 numbers wide
+_MOST_BESIDE = 1000  # numbers of what stands beside the network
 _DETECTRON1 = re.compile(r"res2_0_branch2a_w|conv_rpn_fpn2_w|fpn_inner_res2_\d_sum_lateral_w")
 
 
@@ -80,20 +88,20 @@ class Detectron2Weights:
 
     Attributes:
         source: what the file is called in errors.
-        tensors: float32, of the network alone.
+        tensors: as the file holds them, of the network alone.
         architecture: the network that they belong to.
         pixels: ``pixel_mean`` and ``pixel_std``, three numbers each, as far as the file holds them.
         anchors: the anchors of each map around a cell's corner, ``Tensor[A, 4]``, if the file holds them.
     """
 
     source: str
-    tensors: Mapping[str, Tensor]
+    tensors: Mapping[str, Array]
     architecture: Architecture
     pixels: Mapping[str, tuple[float, ...]]
     anchors: list[Tensor]
 
     def state_of(self, shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
-        """The tensors under our names.
+        """The tensors under our names, float32 as Detectron2 computes.
 
         Args:
             shapes: the names and shapes of our network.
@@ -102,10 +110,12 @@ class Detectron2Weights:
             InputError: tensors are missing, superfluous or of another shape; the sentence names them.
         """
         wanted = {name: their_name(name) for name in shapes}
-        found = _with_statistics(self.tensors, wanted.values())
+        theirs = set(wanted.values())
+        held = {name: _tensor(value) for name, value in self.tensors.items() if name in theirs}
+        found = _with_statistics(held, theirs)
         problems = [
-            listed("it lacks", wanted.values() - found.keys()),
-            listed("has unknown tensors", found.keys() - wanted.values()),
+            listed("it lacks", theirs - found.keys()),
+            listed("has unknown tensors", self.tensors.keys() - theirs),
             listed(
                 "has other shapes in",
                 (their for our, their in wanted.items() if their in found and found[their].shape != shapes[our]),
@@ -113,8 +123,8 @@ class Detectron2Weights:
         ]
         if any(problems):
             raise InputError(f"{self.source}: {', '.join(filter(None, problems))}; {_EXPECTED}")
-        refuse_broken(found, self.source)
-        return {our: found[their] for our, their in wanted.items()}
+        numbers = as_numbers(found, self.source)
+        return {our: numbers[their] for our, their in wanted.items()}
 
 
 def their_name(name: str) -> str:
@@ -134,7 +144,7 @@ def read_detectron2(content: Any, source: str) -> Detectron2Weights | None:
     Raises:
         InputError: it is of Detectron2's predecessor, or of a detector that is no Faster R-CNN with FPN.
     """
-    tensors = tensors_of(content)
+    tensors = arrays_of(content)
     if tensors is None:
         return None
     if any(_DETECTRON1.fullmatch(name) for name in tensors):
@@ -149,8 +159,8 @@ def read_detectron2(content: Any, source: str) -> Detectron2Weights | None:
         source,
         network,
         _architecture(network, source),
-        pixels={name: tuple(tensors[name].flatten().tolist()) for name in _PIXELS if name in tensors},
-        anchors=[tensors[name] for name in sorted(filter(_ANCHORS.fullmatch, tensors))],
+        pixels={name: tuple(_few(tensors, name, source).flatten().tolist()) for name in _PIXELS if name in tensors},
+        anchors=[_few(tensors, name, source) for name in sorted(filter(_ANCHORS.fullmatch, tensors))],
     )
 
 
@@ -159,56 +169,80 @@ def beside_network(name: str) -> bool:
     return name in _PIXELS or bool(_ANCHORS.fullmatch(name) or _IDLE.fullmatch(name))
 
 
-def tensors_of(content: Any) -> dict[str, Tensor] | None:
-    """All arrays of a file's content, as float32 (what Detectron2 runs in), without copies where they are that."""
+def arrays_of(content: Any) -> dict[str, Array] | None:
+    """All arrays and tensors of a file's content as it holds them: their shapes are claims until they are looked at."""
     for key in ("model", "blobs"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
     if not isinstance(content, Mapping) or not all(isinstance(name, str) for name in content):
         return None
-    tensors = {
+    return {
         name.removeprefix("module."): value  # put there by DistributedDataParallel
         for name, value in content.items()
-        if isinstance(value, Tensor) or (isinstance(value, np.ndarray) and value.dtype.kind in "fiub")
-    }
-    return {
-        name: value.float()
-        if isinstance(value, Tensor)
-        else torch.from_numpy(np.require(value, np.float32, ["C", "W"]))
-        for name, value in tensors.items()
+        if isinstance(value, Tensor) or (isinstance(value, np.ndarray) and value.dtype.kind in "fiubc")
     } or None
 
 
-def _architecture(tensors: Mapping[str, Tensor], source: str) -> Architecture:
+def as_numbers(arrays: Mapping[str, Array], source: str) -> dict[str, Tensor]:
+    """Arrays as float32, what Detectron2 computes in, without copies where they are that.
+
+    Raises:
+        InputError: see `refuse_broken`.
+    """
+    tensors = {name: _tensor(value) for name, value in arrays.items()}
+    refuse_broken(tensors, source)
+    return {name: value.float() for name, value in tensors.items()}
+
+
+def _tensor(value: Array) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    kind = np.dtype(np.float32) if value.dtype.kind in "fiu" else value.dtype.newbyteorder("=")
+    return torch.from_numpy(np.require(value, kind, ["C", "W"]))
+
+
+def _few(arrays: Mapping[str, Array], name: str, source: str) -> Tensor:
+    """What stands beside the network and is small."""
+    if math.prod(arrays[name].shape) > _MOST_BESIDE:
+        raise InputError(f"{source}: its {name} has the shape {list(arrays[name].shape)}; a few numbers are expected")
+    return as_numbers({name: arrays[name]}, source)[name]
+
+
+def _architecture(tensors: Mapping[str, Array], source: str) -> Architecture:
     try:
         blocks = [_blocks(tensors, stage) for stage in range(2, 6)]
         convolution = tensors["backbone.bottom_up.res2.0.conv2.weight"]
         groups = convolution.shape[0] // convolution.shape[1]
-        classes = tensors["roi_heads.box_predictor.cls_score.weight"].shape[0] - 1
-        if classes < 1:
-            raise IndexError
-        return Architecture(
+        found = Architecture(
             blocks=(blocks[0], blocks[1], blocks[2], blocks[3]),
             groups=groups,
             width=convolution.shape[0] // groups,
             channels=tensors["backbone.fpn_lateral2.weight"].shape[0],
             hidden=tensors["roi_heads.box_head.fc1.weight"].shape[0],
-            classes=classes,
+            classes=tensors["roi_heads.box_predictor.cls_score.weight"].shape[0] - 1,
             box_classes=tensors["roi_heads.box_predictor.bbox_pred.weight"].shape[0] // 4,
         )
+        widths = convolution.shape[0], found.channels, found.hidden
+        if not (0 < min(widths) <= max(widths) <= _WIDEST and 0 < found.classes <= MOST_CLASSES):
+            raise IndexError
+        if found.box_classes not in (1, found.classes):
+            raise IndexError
+        return found
     except KeyError as missing:
         raise InputError(f"{source}: it lacks {missing.args[0]}; {_EXPECTED}") from None
     except (IndexError, ZeroDivisionError):
         raise InputError(f"{source}: its tensors have impossible shapes; {_EXPECTED}") from None
 
 
-def _blocks(tensors: Mapping[str, Tensor], stage: int) -> int:
+def _blocks(tensors: Mapping[str, Array], stage: int) -> int:
     """How many blocks a stage has, each with the first tensor of a bottleneck."""
     count = 0
     while f"backbone.bottom_up.res{stage}.{count}.conv3.weight" in tensors:
         count += 1
     if count == 0:
         raise KeyError(f"backbone.bottom_up.res{stage}.0.conv3.weight")
+    if count > _MOST_BLOCKS:
+        raise IndexError
     return count
 
 
@@ -228,4 +262,4 @@ def listed(words: str, names: Iterable[str]) -> str:
     if not ordered:
         return ""
     more = f" and {len(ordered) - 3} more" if len(ordered) > 3 else ""
-    return f"{words} {', '.join(ordered[:3])}{more}"
+    return f"{words} {', '.join(map(shown, ordered[:3]))}{more}"

@@ -24,16 +24,17 @@ def look_by_size(
 ) -> list[PersonBoxes]:
     """Let a detector look at frames of any sizes.
 
-    Frames of one size are looked at together, as many as suit the device; none depends on the others.
+    Frames of one size are looked at together, as many as suit the device; none depends on the others but by
+    rounding.
 
     Args:
-        frames: see `as_colour`.
+        frames: see `in_colour`.
         look: finds the persons of frames of one size.
         resized: height and width that a frame's are resized to.
         device: where it computes.
     """
     shapes: dict[tuple[int, ...], list[int]] = {}
-    coloured = [as_colour(frame) for frame in frames]
+    coloured = in_colour(frames)
     for index, frame in enumerate(coloured):
         shapes.setdefault(frame.shape, []).append(index)
     answers: dict[int, PersonBoxes] = {}
@@ -46,7 +47,18 @@ def look_by_size(
     return [answers[index] for index in range(len(frames))]
 
 
-def as_colour(frame: Image) -> Image:
+def in_colour(frames: Sequence[Image]) -> list[Image]:
+    """Frames as ``uint8[H, W, 3]``, see `_as_colour`.
+
+    Raises:
+        InputError: one is something else, or is given by itself.
+    """
+    if getattr(frames, "ndim", 4) < 4:  # an array's rows would be taken for frames
+        raise InputError("a frame is given by itself; a list of frames is expected")
+    return [_as_colour(frame) for frame in frames]
+
+
+def _as_colour(frame: Image) -> Image:
     """A frame as ``uint8[H, W, 3]``; a grey one, ``[H, W]`` or ``[H, W, 1]``, is seen as three equal channels.
 
     Raises:

@@ -28,7 +28,7 @@ def load_person_detector(
     max_overlap: float | None = None,
     max_persons: int | None = None,
     min_side: float = 0.0,
-    actors: Sequence[str] | None = None,
+    actors: Sequence[str] | str | None = None,
     precision: Precision = "fp32",
     detectron2: Detectron2Settings | str | Path | None = None,
 ) -> MovablePersonDetector:
@@ -48,8 +48,10 @@ def load_person_detector(
             classes comes before.
         min_side: persons whose box is narrower or lower are dropped; pixels of the frame.
         actors: names of the classes that are kept, such as COCO's bird and car, or those that the detector was trained
-            on; None: persons, or every class where none is called person.
-        precision: arithmetic of the network; ``auto`` is fp32 on a CPU, bf16 on a GPU that has it.
+            on, or one name; of Detectron2's files of other than COCO's classes, which do not name them, their numbers
+            from 0 as text. None: persons, or every class where none is called person.
+        precision: arithmetic of the network. ``fp32``: step by step as it is written; ``auto``: on a CPU fp32
+            made faster, equal but for rounding, on a GPU bf16; ``bf16``, ``fp16``: half precision.
         detectron2: what Detectron2's weights do not say: settings, or the ``config.yaml`` of their training; None: as
             in its model zoo. For those files only.
 
@@ -64,7 +66,7 @@ def load_person_detector(
         max_overlap=max_overlap,
         max_persons=max_persons,
         min_side=min_side,
-        actors=None if actors is None else tuple(actors),
+        actors=(actors,) if isinstance(actors, str) else None if actors is None else tuple(actors),
         precision=precision,
     )
     name = str(weights)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import torch
 from torch import Tensor
 from torchvision.models.detection import FasterRCNN_ResNet50_FPN_V2_Weights
 
 from ava_tools.errors import InputError
+from ava_tools.safe_pickle import shown
 from slowfast_det.persons.protocol import PersonBoxes
-from slowfast_det.precision import Precision
+from slowfast_det.precision import Precision, check_precision
 
 PERSON = "person"
 COCO_LABELS: tuple[str, ...] = tuple(FasterRCNN_ResNet50_FPN_V2_Weights.COCO_V1.meta["categories"][1:])
@@ -33,7 +35,7 @@ class DetectorOptions:
             comes before.
         min_side: persons whose box is narrower or lower are dropped; pixels of the frame.
         actors: names of the classes that are kept; None: persons, or every class where none is called so.
-        precision: arithmetic of the network; boxes are computed in fp32 in any case.
+        precision: arithmetic of the network, see `load_person_detector`; boxes are computed in fp32 in any case.
     """
 
     min_score: float = 0.8
@@ -56,6 +58,9 @@ class DetectorOptions:
             raise InputError(f"max_overlap is {self.max_overlap:g}; an IoU from 0 to 1 is expected")
         if not self.min_side >= 0:
             raise InputError(f"min_side is {self.min_side:g}; at least 0 pixels are expected")
+        if self.actors is not None and not self.actors:
+            raise InputError("actors name nothing; names of classes are expected, such as person")
+        check_precision(self.precision)
 
     def kept(self, classes: Sequence[str], source: str) -> Kept:
         """Which of a detector's classes are wanted.
@@ -65,9 +70,11 @@ class DetectorOptions:
         """
         names = self.actors or ((PERSON,) if PERSON in classes else tuple(name for name in classes if name != "N/A"))
         places = {name.lower(): place for place, name in enumerate(classes) if name != "N/A"}
-        unknown = [name for name in names if name.lower() not in places]
-        if unknown:
-            raise InputError(f"{source}: finds no {unknown[0]!r}; it finds {', '.join(places)}")
+        if not places:
+            raise InputError(f"{source}: names none of its classes; a detector of something is expected")
+        for name in names:
+            if name.lower() not in places:
+                raise InputError(f"{source}: finds no '{shown(name)}'{_meant(name.lower(), list(places))}")
         return Kept(tuple(classes[places[name.lower()]] for name in names), [places[name.lower()] for name in names])
 
     def persons(self, boxes: Tensor, scores: Tensor, classes: Tensor) -> PersonBoxes:
@@ -86,6 +93,13 @@ class DetectorOptions:
             scores=scores[: self.max_persons].double().cpu().numpy(),
             classes=classes[: self.max_persons].long().cpu().numpy(),
         )
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    """The classes that may have been meant by an unknown one, or what there is."""
+    if close := get_close_matches(name, known, n=3):
+        return f"; did you mean {' or '.join(repr(shown(each)) for each in close)}?"
+    return f"; it finds {', '.join(shown(each) for each in known[:10])}{', ...' if len(known) > 10 else ''}"
 
 
 @dataclass(frozen=True)

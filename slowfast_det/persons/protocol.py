@@ -50,6 +50,6 @@ class MovablePersonDetector(PersonDetector, Protocol):
         """What it finds: persons, or other actors."""
         ...
 
-    def to(self, device: torch.device) -> Self:
+    def to(self, device: torch.device | str) -> Self:
         """The detector on another device."""
         ...

@@ -11,6 +11,7 @@ from torch import Tensor
 from torchvision.models.detection import FasterRCNN
 
 from ava_tools.errors import InputError
+from ava_tools.safe_pickle import shown
 from slowfast_det.person_recipe import DetectorConfig
 from slowfast_det.persons.detector_file import About
 from slowfast_det.persons.detectron2_weights import read_detectron2
@@ -134,4 +135,4 @@ def _load(
 
 def _shown(names: tuple[str, ...]) -> str:
     known = [name for name in names if name != "N/A"]
-    return ", ".join(known) if len(known) <= 3 else f"{len(known)} classes"
+    return ", ".join(map(shown, known)) if len(known) <= 3 else f"{len(known)} classes"

@@ -33,7 +33,8 @@ def batch_of(
     batch = torch.zeros((len(frames), 3, *padded), device=device)
     shift, scale = (torch.tensor(values, device=device).view(3, 1, 1) for values in (mean, std))
     for place, frame in zip(batch[:, :, :height, :width], frames, strict=True):
-        pixels = torch.from_numpy(np.ascontiguousarray(frame)).to(device).permute(2, 0, 1)[None]  # [1, 3, H, W]
+        array = np.require(frame, requirements=["C", "W"])  # torch warns of what cannot be written
+        pixels = torch.from_numpy(array).to(device).permute(2, 0, 1)[None]  # [1, 3, H, W]
         normal = pixels.to(torch.float32, memory_format=torch.contiguous_format).div_(255).sub_(shift).div_(scale)
         place.copy_(functional.interpolate(normal, size=size, mode="bilinear")[0])
     return batch

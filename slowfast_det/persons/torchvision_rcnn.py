@@ -13,8 +13,10 @@ from torchvision.models.detection.image_list import ImageList
 
 from ava_tools.errors import InputError
 from ava_tools.media.frames import Image
+from ava_tools.safe_pickle import shown
 from slowfast_det.models.optimize import for_inference
-from slowfast_det.persons.detector_file import About, read_about
+from slowfast_det.persons.detector_file import MOST_CLASSES, About, read_about
+from slowfast_det.persons.finite_answers import finite_answers
 from slowfast_det.persons.frames import look_by_size
 from slowfast_det.persons.options import COCO_LABELS, PERSON, DetectorOptions
 from slowfast_det.persons.protocol import PersonBoxes
@@ -50,6 +52,7 @@ class TorchvisionDetector:
             name: what to call it in errors.
         """
         self._options = options
+        self._name = name
         self._kept = options.kept(classes, name)
         self._use(network.eval())
 
@@ -64,9 +67,12 @@ class TorchvisionDetector:
         return self._kept.names
 
     def __call__(self, frames: Sequence[Image]) -> list[PersonBoxes]:
-        """Find the persons of each RGB ``uint8[H, W, 3]`` frame; none depends on the others.
+        """Find the persons of each RGB ``uint8[H, W, 3]`` frame; none depends on the others but by rounding.
 
         The detector's own cut (its 100 best boxes over all classes) comes before persons are kept.
+
+        Raises:
+            InputError: what is no frame, or the network's answers are no numbers.
         """
         return look_by_size(frames, self._look, self._resized, self._device)
 
@@ -83,8 +89,10 @@ class TorchvisionDetector:
         batch = batch_of(frames, size, transform.image_mean, transform.image_std, self._device)
         images = ImageList(batch, [size] * len(frames))
         features = network.backbone(batch)
-        proposals, _ = network.rpn(images, features)
-        found, _ = network.roi_heads(features, proposals, images.image_sizes)
+        deciding = network.rpn.head, network.roi_heads.box_predictor
+        with finite_answers(deciding, self._name, self._options.precision, self._device):
+            proposals, _ = network.rpn(images, features)
+            found, _ = network.roi_heads(features, proposals, images.image_sizes)
         return [
             self._persons(one)
             for one in transform.postprocess(found, images.image_sizes, [(height, width)] * len(frames))
@@ -94,7 +102,7 @@ class TorchvisionDetector:
         chosen, classes = self._kept.of(found["labels"] - 1)
         return self._options.persons(found["boxes"][chosen], found["scores"][chosen], classes)
 
-    def to(self, device: torch.device) -> Self:
+    def to(self, device: torch.device | str) -> Self:
         """The detector on another device."""
         moved = copy.copy(self)
         moved._use(self._network.to(device))
@@ -144,10 +152,17 @@ def described_state(file: WeightFile) -> tuple[dict[str, Tensor], About]:
     kind = recognise(state, name)
     refuse_broken(state, name)
     told = read_about(file.metadata, name)
-    labels = state[f"{HEAD}cls_score.weight"].shape[0] - 1
+    shape = state[f"{HEAD}cls_score.weight"].shape
+    if len(shape) != 2 or not 1 < shape[0] <= MOST_CLASSES + 1:
+        raise InputError(
+            f"{name}: {HEAD}cls_score.weight has the shape {list(shape)}; a row for the background and for each of 1 "
+            f"to {MOST_CLASSES} classes is expected"
+        )
+    labels = shape[0] - 1
     if told is not None and (told.network, len(told.classes)) != (kind, labels):
         raise InputError(
-            f"{name}: says that it is {told.network} of {len(told.classes)} classes, but holds {kind} of {labels}"
+            f"{name}: says that it is {shown(told.network)} of {len(told.classes)} classes, "
+            f"but holds {kind} of {labels}"
         )
     guessed = COCO_LABELS if labels == len(COCO_LABELS) else _numbered(labels)
     return state, told or About(network=kind, classes=guessed)

@@ -20,6 +20,7 @@ from slowfast_det.weights.torch_archive import check_archive, check_legacy
 _EXPECTED = "a PyTorch checkpoint (.pth, .pyth), a pickle of arrays (.pkl) or a safetensors file is expected"
 _ZIP = b"PK\x03\x04"  # what torch.save has written since 1.6
 _TORCH_MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # and before: the number that its first pickle holds
+_NUMBERS = (torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.int64, torch.int32)
 _PICKLES = (b"\x80", b"(", b"}")  # protocol 2 and later; a dict in protocol 0 and 1
 
 
@@ -116,11 +117,20 @@ def refuse_broken(tensors: Mapping[str, Tensor], name: str) -> None:
     """Make sure that weights are numbers: a detector of others would find nobody, and say nothing.
 
     Raises:
-        InputError: a tensor holds NaN or an infinity.
+        InputError: a tensor is of another kind, is empty, claims more numbers than the file holds, or holds NaN or an
+            infinity.
     """
-    broken = next((key for key, value in tensors.items() if not bool(value.isfinite().all())), None)
-    if broken is not None:
-        raise InputError(f"{name}: {broken} holds numbers that are not finite; the file is damaged")
+    for key, value in tensors.items():
+        if value.dtype not in _NUMBERS or value.layout != torch.strided or value.is_meta:
+            kind = "no plain array" if value.dtype in _NUMBERS else str(value.dtype).removeprefix("torch.")
+            raise InputError(f"{name}: {safe_pickle.shown(key)} holds {kind}; plain floating numbers are expected")
+        if not 0 < value.nbytes <= value.untyped_storage().nbytes():
+            raise InputError(
+                f"{name}: {safe_pickle.shown(key)} has the shape {list(value.shape)} with fewer numbers, or none; "
+                "the file is damaged"
+            )
+        if not bool(value.isfinite().all()):
+            raise InputError(f"{name}: {safe_pickle.shown(key)} holds numbers that are not finite; the file is damaged")
 
 
 def state_dict_of(content: Any) -> dict[str, Tensor] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import urllib.error
 import urllib.request
 from functools import partial
@@ -15,11 +16,18 @@ from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.ops import FrozenBatchNorm2d, box_iou
 
 from ava_tools.errors import InputError
+from slowfast_det.persons.detector_file import About, save_detector
 from slowfast_det.persons.detectron2_settings import Detectron2Settings
 from slowfast_det.persons.loading import load_person_detector
-from slowfast_det.persons.torchvision_networks import DETECTORS
+from slowfast_det.persons.options import DetectorOptions
+from slowfast_det.persons.small_rcnn import small_faster_rcnn
+from slowfast_det.persons.torchvision_networks import DETECTORS, SMALL
+from slowfast_det.persons.torchvision_rcnn import TorchvisionDetector
+from slowfast_det.precision import arithmetic
 from slowfast_det.weights.hub import cached_path
+from slowfast_det.weights.writing import save_weights
 
+CPU = torch.device("cpu")
 SIZES = {"min_size": 64, "max_size": 96}
 URLS = {
     "fasterrcnn_resnet50_fpn_v2": "https://download.pytorch.org/models/fasterrcnn_resnet50_fpn_v2_coco-dd69338a.pth",
@@ -102,6 +110,12 @@ def test_boxes_equal_torchvisions(small, frames, tmp_path, min_score, sizes):
     assert all((one.scores >= min_score).all() and (np.diff(one.scores) <= 0).all() for one in found)
 
 
+def test_as_many_persons_as_asked_for(small, frames):
+    for most in (1, 3):
+        found = TorchvisionDetector(small, DetectorOptions(0.05, 64, 96, max_persons=most))(frames)
+        assert [(len(one.boxes), len(one.scores), len(one.classes)) for one in found] == [(most, most, most)] * 2
+
+
 def test_default_score_is_high(small, frames, tmp_path):
     state = {name: tensor.clone() for name, tensor in small.state_dict().items()}
     state["roi_heads.box_predictor.cls_score.bias"][1] = 6.0
@@ -138,6 +152,7 @@ def test_options_of_all_detectors(small, frames, tmp_path):
         ({"max_overlap": 1.5}, "max_overlap is 1.5; an IoU from 0 to 1 is expected"),
         ({"min_side": -1.0}, "min_side is -1; at least 0 pixels"),
         ({"min_score": float("nan")}, "min_score is nan; a score from 0 to 1"),
+        ({"actors": []}, "actors name nothing; names of classes are expected"),
         ({"detectron2": Detectron2Settings()}, "is no detector of Detectron2, whose settings were given"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -223,6 +238,55 @@ def test_what_is_no_frame(small, tmp_path, frame, found):
         load_person_detector(tmp_path / "small.pth")([frame])
 
 
+@pytest.mark.parametrize("use", [lambda: DetectorOptions(precision="fp8"), lambda: arithmetic("fp8", CPU)])
+def test_a_precision_that_is_none(use):
+    with pytest.raises(InputError, match="precision is 'fp8'; auto, fp32, bf16, fp16 are known"):
+        use()
+
+
+def test_a_frame_by_itself(small, frames):
+    detector = TorchvisionDetector(small, classes=("person",))
+    for one in (frames[0], torch.from_numpy(frames[0])):
+        with pytest.raises(InputError, match="a frame is given by itself; a list of frames is expected"):
+            detector(one)
+    assert len(detector(np.stack([frames[0], frames[0]]))) == 2
+
+
+@pytest.mark.filterwarnings("error")
+def test_frames_that_cannot_be_written(small, frames, tmp_path):
+    torch.save(small.state_dict(), tmp_path / "small.pth")
+    fixed = frames[0].copy()
+    fixed.flags.writeable = False
+    detector = load_person_detector(tmp_path / "small.pth", 0.05, **SIZES)
+    assert found_together(detector, [fixed]) == found_together(detector, frames[:1])
+
+
+@pytest.mark.parametrize(
+    ("part", "precision", "sentence"),
+    [
+        ("rpn.head.cls_logits.bias", "fp16", "no finite numbers in fp16; precision fp32 or bf16 is expected"),
+        ("rpn.head.bbox_pred.bias", "fp16", "no finite numbers in fp16; precision fp32 or bf16 is expected"),
+        ("roi_heads.box_predictor.cls_score.bias", "fp16", "no finite numbers in fp16; precision fp32 or bf16 is"),
+        ("backbone.fpn.layer_blocks.0.0.weight", "fp16", "no finite numbers in fp16; precision fp32 or bf16 is"),
+        ("backbone.fpn.layer_blocks.0.0.weight", "fp32", "no finite numbers; its weights are damaged"),
+    ],
+)
+def test_answers_that_are_no_numbers(small, frames, tmp_path, part, precision, sentence):
+    """fp16 ends at 65504, where a detector that answers with infinities would find nobody."""
+    state = {name: tensor.clone() for name, tensor in small.state_dict().items()}
+    state[part] += 3e38 if precision == "fp32" else 7e4
+    torch.save(state, tmp_path / "large.pth")
+    with pytest.raises(InputError, match=f"large.pth: its answers are {sentence}"):
+        load_person_detector(tmp_path / "large.pth", precision=precision, **SIZES)(frames)
+    if precision == "fp16":
+        load_person_detector(tmp_path / "large.pth", precision="bf16", **SIZES)(frames)
+
+
+def test_a_device_by_name(small, frames):
+    detector = TorchvisionDetector(small, DetectorOptions(0.05, 64, 96))
+    assert found_together(detector.to("cpu"), frames) == found_together(detector, frames)
+
+
 @pytest.mark.parametrize("precision", ["auto", "bf16", "fp16"])
 def test_precisions(small, frames, tmp_path, precision):
     """Sure persons are the same; those that drawn weights half see may differ."""
@@ -260,8 +324,11 @@ def test_actors(small, frames, tmp_path):
     np.testing.assert_array_equal(everybody.boxes[everybody.classes == 0], others.boxes)
     np.testing.assert_array_equal(everybody.boxes[everybody.classes == 1], persons.boxes)
     assert (np.diff(everybody.scores) <= 0).all()
-    with pytest.raises(InputError, match="finds no 'zebu'; it finds person, bicycle, car"):
+    with pytest.raises(InputError, match=r"finds no 'zebu'; did you mean 'zebra'\?"):
         load(actors=["zebu"])
+    with pytest.raises(InputError, match=r"finds no 'q\\x1b'; it finds person, bicycle, .*, traffic light, ...$"):
+        load(actors=["q\x1b"])
+    assert load(actors="bird").classes == ("bird",)
 
 
 @pytest.mark.parametrize(
@@ -388,6 +455,79 @@ def cut(path):
 def spoil(path):
     state = torch.load(path)
     torch.save({name: tensor for name, tensor in state.items() if "rpn.head" not in name}, path)
+
+
+def save_small(path, classes=("person",), **about):
+    torch.manual_seed(0)
+    network = drawn(small_faster_rcnn(len(classes) + 1), spread=1.0)
+    save_detector(path, network.state_dict(), About(network=SMALL, classes=classes, **about))
+    return network
+
+
+def test_a_file_keeps_the_largest_overlap(frames, tmp_path):
+    counts = []
+    for overlap in (0.05, 0.95):
+        save_small(tmp_path / "own.safetensors", max_overlap=overlap)
+        (found,) = load_person_detector(tmp_path / "own.safetensors", 0.05)(frames[:1])
+        overlaps = box_iou(*[torch.from_numpy(found.boxes)] * 2).fill_diagonal_(0)
+        counts.append(len(found.boxes))
+        assert (overlaps.max() <= 0.05) == (overlap == 0.05)
+    assert counts[0] < counts[1]
+
+
+def test_names_in_files_have_no_power_over_a_terminal(tmp_path):
+    save_small(tmp_path / "own.safetensors", ("a\x1b[31m", "b" * 500))
+    with pytest.raises(InputError) as caught:
+        load_person_detector(tmp_path / "own.safetensors", actors=["zebu"])
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 500 + len(str(tmp_path))
+
+
+def test_a_file_that_names_no_class(tmp_path):
+    save_small(tmp_path / "own.safetensors", ("N/A",))
+    with pytest.raises(InputError, match="names none of its classes"):
+        load_person_detector(tmp_path / "own.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("about", "sentence"),
+    [
+        ({"min_size": 1_000_000}, "min_size: Input should be less than or equal to 4096"),
+        ({"max_size": 1_000_000}, "max_size: Input should be less than or equal to 8192"),
+        ({"min_size": 1}, "min_size: Input should be greater than or equal to 16"),
+        ({"classes": ["x"] * 10_001}, "classes: Tuple should have at most 10000 items"),
+    ],
+)
+def test_what_a_file_may_say(tmp_path, about, sentence):
+    told = {"network": SMALL, "classes": ["person"]} | about
+    tensors = small_faster_rcnn().state_dict()
+    save_weights(tmp_path / "own.safetensors", tensors, {"slowfast_det_persons": "1", "detector": json.dumps(told)})
+    with pytest.raises(InputError, match=sentence):
+        load_person_detector(tmp_path / "own.safetensors")
+
+
+SCORES = "roi_heads.box_predictor.cls_score.weight"
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "sentence"),
+    [
+        pytest.param(SCORES, torch.zeros(60_000_000, 0), r"has the shape \[60000000, 0\] with fewer", id="nothing"),
+        pytest.param(SCORES, torch.zeros(1, 1).expand(60_000_000, 1024), "with fewer numbers", id="one for all"),
+        pytest.param(SCORES, torch.zeros(20_000, 1), r"has the shape \[20000, 1\]; a row for the", id="classes"),
+        pytest.param(SCORES, torch.zeros(1, 96), r"has the shape \[1, 96\]; a row for the", id="no class"),
+        pytest.param(SCORES, torch.tensor(1.0), r"has the shape \[\]; a row for the", id="one number"),
+        pytest.param(SCORES, torch.zeros(2, 96, dtype=torch.bool), "weight holds bool; plain floating", id="bool"),
+        pytest.param(SCORES, torch.zeros(2, 96, dtype=torch.cfloat), "holds complex64; plain floating", id="complex"),
+        pytest.param(SCORES, torch.zeros(2, 96).to_sparse(), "holds no plain array; plain floating", id="sparse"),
+        pytest.param(SCORES, torch.empty(2, 96, device="meta"), "holds no plain array; plain floating", id="meta"),
+        pytest.param("x\x1b", torch.tensor(float("nan")), r"x\\x1b holds numbers that are not", id="odd name"),
+    ],
+)
+def test_tensors_that_are_not_what_they_seem(tmp_path, name, tensor, sentence):
+    torch.save(small_faster_rcnn().state_dict() | {name: tensor}, tmp_path / "own.pth")
+    with pytest.raises(InputError, match=sentence):
+        load_person_detector(tmp_path / "own.pth")
 
 
 def break_one(path):

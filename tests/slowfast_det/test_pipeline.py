@@ -244,7 +244,7 @@ def test_precision(gallery, tiny_model, stub, precision, tolerance):
     assert all(k.scores.dtype == np.float64 for k in other)
 
 
-@pytest.mark.parametrize("device", ["nonsense", "cuda:77"])
+@pytest.mark.parametrize("device", ["nonsense", "cuda:77", "meta"])
 def test_a_device_that_is_not_there(tiny_model, stub, device):
     with pytest.raises(InputError, match=f"device '{device}' cannot be used.*auto, cpu or cuda"):
         ActionDetector(tiny_model, stub(TWO), device)

@@ -71,6 +71,13 @@ def test_options_of_the_person_detector(predict, film, stub, monkeypatch):
     }
 
 
+@pytest.mark.parametrize("names", [",", "", " , "])
+def test_actors_that_name_nobody(predict, gallery, names):
+    done = predict(gallery / "film.mp4", "--actors", names)
+    assert done.code == 2
+    assert f"--actors {names!r} names nobody; names separated by commas are expected" in done.err
+
+
 def times_of(rows):
     return list(dict.fromkeys(row[1] for row in rows))
 

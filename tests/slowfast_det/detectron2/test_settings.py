@@ -59,13 +59,30 @@ def test_what_weights_do_not_say(tmp_path, arrays, held, given, mean, std, strid
         ({"person": -1}, "has no class -1"),
         ({"channels": "rbg"}, "channels are rbg; bgr or rgb is expected"),
         ({"pixel_std": (1.0, 0.0, 1.0)}, "numbers above 0 are expected"),
-        ({"min_size": 0}, "min_size is 0; at least 1"),
+        ({"max_size": 100_000}, "max_size is 100000; 1 to 8192 pixels are expected"),
+        ({"max_overlap": float("nan")}, "max_overlap is nan; an IoU from 0 to 1 is expected"),
+        ({"min_size": 0}, "min_size is 0; 1 to 8192 pixels are expected"),
     ],
 )
 def test_settings_that_cannot_be(tmp_path, arrays, given, sentence):
     path = write(tmp_path / "own.pkl", arrays | {"pixel_std": np.ones((3, 1, 1), np.float32)})
     with pytest.raises(InputError, match=sentence):
         load(path, detectron2=Detectron2Settings(**given))
+
+
+def test_actors_are_numbers_where_classes_have_no_names(little, expected):
+    assert load(little, actors=["person"]).classes == load(little).classes == ("person",)
+    same(persons(little, actors=["person"]), expected)
+    same(persons(little, actors=["0"]), expected)
+    both = load(little, actors=["2", "0"])
+    assert both.classes == ("2", "0")
+    for names in (["bird"], ["3"], ["0", "person"]):
+        with pytest.raises(InputError, match="by that name, for it does not name its classes; numbers from 0 to 2 are"):
+            load(little, actors=names)
+
+
+def test_settings_are_public():
+    assert slowfast_det.Detectron2Settings is Detectron2Settings
 
 
 def test_channels_are_what_the_network_sees(little, arrays, expected, tmp_path):
@@ -155,9 +172,24 @@ def test_the_configuration_of_a_training(tmp_path, little):
         pytest.param(
             yaml.safe_dump(CONFIG | {"INPUT": {"FORMAT": "L"}}), "its INPUT or MODEL is not as", id="grey channels"
         ),
-        pytest.param("!!python/object/apply:os.mkdir [made]", "no plain yaml; nothing in it was run", id="hostile"),
-        pytest.param("- 1\n- 2", "SIZES is None", id="a list"),
-        pytest.param("a: [", "no plain yaml", id="broken"),
+        pytest.param(
+            "!!python/object/apply:os.mkdir [made]",
+            "is no yaml .*; the config.yaml that Detectron2 writes",
+            id="hostile",
+        ),
+        pytest.param("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]", "aliases are allowed only of", id="shared"),
+        pytest.param(
+            yaml.safe_dump(CONFIG | {"TEST": {"DETECTIONS_PER_IMAGE": "\x1b" * 500}}),
+            r"PER_IMAGE is '\\x1b\\x1b.*, where only 100",
+            id="odd text",
+        ),
+        pytest.param(
+            yaml.safe_dump(CONFIG | {"INPUT": CONFIG["INPUT"] | {"MIN_SIZE_TEST": 10**9}}),
+            "config.yaml: Detectron2's min_size is 1000000000; 1 to 8192 pixels are expected; the config.yaml that",
+            id="huge frames",
+        ),
+        pytest.param("- 1\n- 2", "holds list at the top; .*; the config.yaml that", id="a list"),
+        pytest.param("a: [", "line 1: is no yaml", id="broken"),
     ],
 )
 def test_configurations_that_do_not_fit(tmp_path, text, sentence):

@@ -193,6 +193,28 @@ def test_detections():
     assert classes.tolist() == [labels[index] for index in kept]
 
 
+@pytest.mark.parametrize("shared", [True, False], ids=["one box for all classes", "a box for each"])
+def test_no_regions(shared):
+    logits, deltas = torch.zeros(0, 4), torch.zeros(0, 4 if shared else 12)
+    boxes, scores, classes = detections(torch.zeros(0, 4), logits, deltas, (50, 56), 0.2, 0.5)
+    assert (boxes.shape, scores.shape, classes.shape) == ((0, 4), (0,), (0,))
+
+
+@pytest.mark.parametrize("spoiled", ["scores", "correction of the class", "correction of another class"])
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_regions_of_no_numbers_are_nothing(spoiled, number):
+    """As Detectron2 drops them: all classes of a region whose scores or corrections are not all finite."""
+    regions = torch.tensor([[0.0, 0, 8, 8], [20, 20, 28, 28]])
+    logits, deltas = torch.tensor([[3.0, -3, 0], [3, -3, 0]]), torch.zeros(2, 8)
+    if spoiled == "scores":
+        logits[0, 1] = number
+    else:
+        deltas[0, 0 if spoiled == "correction of the class" else 5] = number
+    boxes, _, classes = detections(regions, logits, deltas, (50, 56), 0.5, 0.5)
+    assert boxes.tolist() == [[20, 20, 28, 28]]
+    assert classes.tolist() == [0]
+
+
 def test_a_score_at_the_cut_is_none():
     logits = torch.zeros(1, 2, dtype=torch.float64)
     box, nothing = torch.tensor([[1.0, 1.0, 5.0, 5.0]]).double(), torch.zeros(1, 4).double()
@@ -206,8 +228,8 @@ def test_the_hundred_best_of_all_classes_come_before_persons():
     logits = torch.zeros(150, 3)
     logits[:, 1] = 5.0
     logits[:, 0] = torch.linspace(3.0, 4.9, 150)
-    _, scores, classes = detections(regions, logits, torch.zeros(150, 8), (10, 1600), 0.05, 0.5)
-    assert len(scores) == 100
+    boxes, scores, classes = detections(regions, logits, torch.zeros(150, 8), (10, 1600), 0.05, 0.5)
+    assert len(scores) == len(classes) == len(boxes) == 100
     assert (classes == 1).all()  # the other class took all places
 
 

@@ -14,6 +14,8 @@ from ava_tools.errors import InputError
 from slowfast_det.persons.detectron2_proposals import cell_anchors
 from slowfast_det.persons.protocol import PersonBoxes
 
+CLASSES, BOXES = (f"roi_heads.box_predictor.{name}.weight" for name in ("cls_score", "bbox_pred"))
+FIRST = "roi_heads.box_head.fc1.weight"
 NORM = "backbone.bottom_up.res3.0.conv2.norm"
 
 
@@ -74,6 +76,35 @@ def test_norms_without_statistics_are_filled_as_detectron2_fills_them(tmp_path, 
     np.testing.assert_array_equal(norm.weight, arrays[f"{NORM}.weight"])
 
 
+def test_tensors_that_claim_more_than_the_file_holds(tmp_path, arrays):
+    state = tensors(arrays)
+    state[FIRST] = torch.zeros(1, 1).expand(state[FIRST].shape)
+    with pytest.raises(InputError, match=r"fc1.weight has the shape .* with fewer numbers, or none"):
+        load(torch_file(tmp_path / "own.pth", {"model": state}))
+    state = tensors(arrays) | {"pixel_mean": torch.zeros(1).expand(10**12)}
+    with pytest.raises(InputError, match=r"pixel_mean has the shape \[1000000000000\]; a few numbers"):
+        load(torch_file(tmp_path / "own.pth", {"model": state}))
+
+
+def test_nobody_stands_for_nothing_proposed(tmp_path, arrays):
+    """Regions that lie beside the frame are none."""
+    name = "proposal_generator.rpn_head.anchor_deltas.bias"
+    beside = arrays | {name: np.float32([1e3, 1e3, 0, 0] * 3)}
+    found = persons(write(tmp_path / "beside.pkl", beside))
+    assert (found.boxes.shape, found.scores.shape) == ((0, 4), (0,))
+
+
+@pytest.mark.parametrize(
+    "name", ["proposal_generator.rpn_head.objectness_logits.bias", CLASSES.replace("weight", "bias"), FIRST]
+)
+def test_answers_that_are_no_numbers(tmp_path, arrays, name):
+    """fp16 ends at 65504, where a detector that answers with infinities would find nobody."""
+    large = write(tmp_path / "large.pkl", arrays | {name: arrays[name] + np.float32(7e4)})
+    with pytest.raises(InputError, match=r"large.pkl: its answers are no finite numbers in fp16; precision fp32 or bf"):
+        persons(large, precision="fp16")
+    persons(large, precision="bf16")
+
+
 def without(name):
     return lambda arrays: {key: array for key, array in arrays.items() if key != name}
 
@@ -121,6 +152,33 @@ def having(name, shape=(1,)):
             rf"{NORM}.bias holds numbers that are not finite",
             id="no numbers",
         ),
+        pytest.param(having("pixel_std", (10**6,)), r"pixel_std has the shape \[1000000\]; a few", id="long pixel_std"),
+        pytest.param(having(CLASSES, (60_000_000, 0)), "impossible shapes", id="many classes"),
+        pytest.param(
+            lambda arrays: having(CLASSES, (10_002, 1))(having(BOXES, (4, 16))(arrays)),
+            "impossible shapes",
+            id="too many classes",
+        ),
+        pytest.param(having(CLASSES, ()), "impossible shapes", id="no classes"),
+        pytest.param(having(FIRST, (60_000_000, 0)), "impossible shapes", id="hidden"),
+        pytest.param(having("backbone.fpn_lateral2.weight", (10**9, 0)), "impossible shapes", id="wide maps"),
+        pytest.param(having(BOXES, (4 * 10**9, 0)), "impossible shapes", id="boxes of classes"),
+        pytest.param(
+            lambda arrays: arrays | {f"backbone.bottom_up.res4.{n}.conv3.weight": np.float32([0]) for n in range(200)},
+            "impossible shapes",
+            id="many blocks",
+        ),
+        pytest.param(
+            lambda arrays: arrays | {f"{NORM}.bias": arrays[f"{NORM}.bias"] > 0},
+            rf"{NORM}.bias holds bool; plain floating",
+            id="bool",
+        ),
+        pytest.param(
+            lambda arrays: arrays | {f"{NORM}.bias": arrays[f"{NORM}.bias"].astype(np.complex64)},
+            rf"{NORM}.bias holds complex64; plain floating",
+            id="complex",
+        ),
+        pytest.param(having("x\x1b[31m"), r"has unknown tensors x\\x1b\[31m; a Faster", id="odd name"),
         pytest.param(having("pixel_std", (1,)), "its pixel_std has 1 numbers; 3 are expected", id="pixel_std"),
     ],
 )

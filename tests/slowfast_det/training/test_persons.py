@@ -23,11 +23,12 @@ from ava_tools.manifest import read_data_set
 from ava_tools.media.reader import open_film
 from slowfast_det.config import config_names
 from slowfast_det.distributed import World
-from slowfast_det.person_recipe import FrameVariationConfig, read_person_recipe
+from slowfast_det.person_recipe import DetectorConfig, FrameVariationConfig, read_person_recipe
 from slowfast_det.person_testing import prepare_person_examination, run_person_test
 from slowfast_det.persons.detector_file import About, save_detector
 from slowfast_det.persons.loading import load_person_detector
 from slowfast_det.persons.small_rcnn import SmallBackbone
+from slowfast_det.persons.starting import start_detector
 from slowfast_det.persons.torchvision_networks import build, freeze_stages
 from slowfast_det.training.key_frames import read_actor_frames
 from slowfast_det.training.persons import prepare_person_training
@@ -58,6 +59,24 @@ def train(data, tmp_path):
 @pytest.fixture(scope="module")
 def key_frames(data):
     return read_actor_frames(read_data_set(data), "train", ["person"])
+
+
+def test_the_largest_overlap_is_the_recipes():
+    start = start_detector(DetectorConfig(network="small_faster_rcnn", max_overlap=0.3), ("person",), None)
+    assert start.about.max_overlap == start.network.roi_heads.nms_thresh == 0.3
+
+
+def test_boxes_are_computed_in_full_precision(data, tmp_path):
+    """Only within its parts a detector computes in half precision."""
+    made = read_person_recipe("small", (f"data={data}", f"out={tmp_path / 'run'}", *QUICK))
+    network = prepare_person_training(made).task.network.eval()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        features = network.backbone(torch.zeros(1, 3, 64, 64))
+        logits, deltas = network.rpn.head(list(features.values()))
+        hidden = network.roi_heads.box_head(torch.zeros(2, features["0"].shape[1], 5, 5))
+        scores, boxes = network.roi_heads.box_predictor(hidden)
+    outputs = [*features.values(), *logits, *deltas, hidden, scores, boxes]
+    assert {output.dtype for output in outputs} == {torch.float32}
 
 
 def test_the_file_finds_what_the_network_finds(train, steps_of):
