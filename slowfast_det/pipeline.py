@@ -38,6 +38,7 @@ from slowfast_det.span import Span
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+_PERSONS = "fasterrcnn_resnet50_fpn_v2"
 FoundPersons = tuple[Boxes, NDArray[np.float64]]
 """Persons of a key frame: unit boxes ``[K, 4]`` and their scores ``[K]``."""
 
@@ -52,7 +53,7 @@ class ActionDetector:
     def __init__(
         self,
         model: str | Path | Model,
-        persons: str | Path | PersonDetector | PrecomputedBoxes = "fasterrcnn_resnet50_fpn_v2",
+        persons: str | Path | PersonDetector | PrecomputedBoxes | None = None,
         device: str = "auto",
         precision: Precision = "auto",
         config: str | Path | None = None,
@@ -62,7 +63,8 @@ class ActionDetector:
 
         Args:
             model: a checkpoint of any supported layout, or a loaded model.
-            persons: a person detector by name, by weights file or as an object; or given boxes.
+            persons: a person detector by name, by weights file or as an object; or given boxes. None: the detector
+                that comes along with the model, else ``fasterrcnn_resnet50_fpn_v2``.
             device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ...
             precision: ``fp32``, ``bf16``, ``fp16`` or ``auto``, of the network and of a detector that is loaded here;
                 ``auto`` is on a CPU fp32 (of the detector made faster, equal but for rounding), on a GPU bf16.
@@ -73,8 +75,8 @@ class ActionDetector:
         loaded = model if isinstance(model, Model) else load_model(model, config)
         self.model = loaded.to(self.device)
         self.persons: PersonDetector | PrecomputedBoxes = (
-            load_person_detector(persons, precision=precision).to(self.device)
-            if isinstance(persons, str | Path)
+            load_person_detector(persons or loaded.companion or _PERSONS, precision=precision).to(self.device)
+            if persons is None or isinstance(persons, str | Path)
             else persons
         )
         self.precision: Precision = precision

@@ -14,6 +14,7 @@ from ava_tools.labels import split_names
 
 if TYPE_CHECKING:
     from slowfast_det.persons.protocol import MovablePersonDetector
+    from slowfast_det.weights.files import WeightFile
 
 DEFAULT = "fasterrcnn_resnet50_fpn_v2"
 Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
@@ -28,8 +29,9 @@ class PersonOptions:
 
     Attributes:
         persons: Person detector: a name of torchvision's, a file of its weights or of Detectron2's, or
-            detectron2:CONFIG for Detectron2 itself. Default: fasterrcnn_resnet50_fpn_v2.
-        person_score: Persons whose score lies above it are kept. Default: 0.8 (propose: 0.5).
+            detectron2:CONFIG for Detectron2 itself. Default: the one that comes along with the model, as with those of
+            `train DIR`; else fasterrcnn_resnet50_fpn_v2.
+        person_score: Persons whose score lies above it are kept. Default: 0.8, or the detector's own (propose: 0.5).
         actors: What is looked for instead of persons: names of the detector's classes, separated by commas.
         max_persons: At most so many persons of a key frame, the best ones.
         min_side: Persons whose box is narrower or lower are dropped, pixels of the frame.
@@ -64,12 +66,19 @@ class PersonOptions:
         paths = [*map(Path, names), *([self.detectron2] if self.detectron2 else [])]
         return tuple(path for path in paths if path.is_file())
 
-    def load(self, precision: Precision, device: str, min_score: float = 0.8) -> MovablePersonDetector:
+    def load(
+        self,
+        precision: Precision,
+        device: str,
+        min_score: float | None = None,
+        companion: WeightFile | None = None,
+    ) -> MovablePersonDetector:
         """The detector, on its device.
 
         Args:
             precision, device: as on the command line.
-            min_score: of persons where ``person_score`` is not given.
+            min_score: of persons where ``person_score`` is not given; None: the detector's own, see there.
+            companion: the detector that comes along with a model, where ``persons`` names no other.
 
         Raises:
             MisuseError: ``actors`` names nobody.
@@ -82,7 +91,7 @@ class PersonOptions:
         from slowfast_det.pipeline import resolve_device
 
         return load_person_detector(
-            self.persons or DEFAULT,
+            self.persons or companion or DEFAULT,
             min_score if self.person_score is None else self.person_score,
             self.min_size,
             self.max_size,

@@ -222,7 +222,9 @@ def _detector(
     from slowfast_det.pipeline import ActionDetector
     from slowfast_det.smoothing import Smoothing
 
-    persons = PrecomputedBoxes(boxes) if boxes is not None else options.load(precision, device)
+    persons = (
+        PrecomputedBoxes(boxes) if boxes is not None else options.load(precision, device, companion=model.companion)
+    )
     return ActionDetector(model, persons, device, precision, smoothing=Smoothing() if smooth else None)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ava_tools.cli.run import console
+from ava_tools.cli.run import MisuseError, console
 
 if TYPE_CHECKING:
+    from slowfast_det.automatic.facts import Facts
+    from slowfast_det.automatic.rules import Choice
     from slowfast_det.checkpoints.transfer import Transfer
     from slowfast_det.training.loop import Outcome
 
@@ -17,20 +21,26 @@ DEFAULT = "slowfast_r50_8x8"
 def train(config: str, *overrides: str) -> None:
     """Train an action detector from video.
 
-    Under torchrun several processes train together: torchrun --nproc-per-node 8 -m slowfast_det train ...
+    A data set's folder alone is enough: how to train is chosen by the size of the data, this machine and the weights on
+    it, and told with the reasons; a person detector is found or trained; what comes of it is FOLDER/best.safetensors,
+    which predicts by itself, and FOLDER/report.html. Under torchrun several processes train together:
+    torchrun --nproc-per-node 8 -m slowfast_det train ...
 
     Args:
-        config: A recipe by name or yaml file, or a data set's folder with a dataset.yaml.
+        config: A data set's folder with a dataset.yaml; or a recipe by name or yaml file.
         overrides: Settings over the recipe's, such as data=FOLDER out=FOLDER init=CHECKPOINT resume=true
-            training.epochs=5.
+            training.epochs=5; with a folder, over what is chosen.
     """
+    if Path(config).is_dir():
+        _train_folder(Path(config), overrides)
+        return
+
     from slowfast_det.distributed import joined
     from slowfast_det.recipe import read_recipe
     from slowfast_det.training.actions import prepare_training
     from slowfast_det.training.run import run_training
 
-    name, settings = of_folder(config, list(overrides))
-    recipe = read_recipe(name, settings)
+    recipe = read_recipe(config, overrides)
     with joined(recipe.device) as world:
         preparation = prepare_training(recipe, world.device)
         if world.is_first:
@@ -48,12 +58,54 @@ def train(config: str, *overrides: str) -> None:
             tell_outcome(recipe.out, outcome)
 
 
+def _train_folder(data: Path, overrides: Sequence[str]) -> None:
+    """Choose how to train on a data set, and do it."""
+    from slowfast_det.automatic.run import Talk, train_folder
+    from slowfast_det.distributed import joined
+
+    given = dict(text.partition("=")[::2] for text in overrides)
+    if taken := {"data", "out", "resume", "test_split"} & given.keys():
+        raise MisuseError(f"{min(taken)}= is of a recipe; with a data set's folder it is {data} that says it")
+    with joined(given.get("device", "auto")) as world:
+        talk = Talk(console.print, _show_choice) if world.is_first else Talk(lambda _: None, lambda *_: None)
+        trained = train_folder(data, overrides, world, talk)
+    if trained is None:
+        return
+    if trained.mean_ap is not None:
+        print(f"frame mAP on films that were held back, with detected persons: {trained.mean_ap:.3f}")
+    for path in filter(None, (trained.model, trained.report)):
+        print(path)
+    console.print(f"next: slowfast-det predict FILM --model {trained.model}")
+
+
+def _show_choice(facts: Facts, choice: Choice) -> None:
+    """Print what was chosen, and why."""
+    from rich.table import Table
+
+    for note in facts.notes:
+        console.print(f"note: {note}")
+    title = (
+        f"{facts.key_frames:,} key frames with {facts.persons:,} persons of {facts.films:,} films, "
+        f"{len(facts.labels)} actions; key=value behind the folder changes any of this"
+    )
+    table = Table("", "chosen", "why", title=title, title_justify="left")
+    for decision in choice.decisions:
+        table.add_row(decision.what, decision.value, decision.why)
+    console.print(table)
+    if facts.test_split is None:
+        console.print("warning: no split is held back (val or test): how good the model is will not be known")
+
+
 def of_folder(config: str, overrides: list[str], default: str = DEFAULT) -> tuple[str, list[str]]:
-    """A data set's folder stands for the default recipe with this data."""
-    if Path(config).is_dir():
-        console.print(f"{config}: a data set's folder; the recipe is {default}")
-        return default, [f"data={config}", *overrides]
-    return config, overrides
+    """A data set's folder stands for the default recipe with this data; what it holds back may be called val too."""
+    if not Path(config).is_dir():
+        return config, overrides
+    from ava_tools.manifest import read_data_set
+
+    console.print(f"{config}: a data set's folder; the recipe is {default}")
+    splits = read_data_set(config).splits
+    held_back = ["test_split=val"] if "test" not in splits and "val" in splits else []
+    return default, [f"data={json.dumps(config)}", *held_back, *overrides]
 
 
 def tell_outcome(out: str, outcome: Outcome) -> None:

@@ -33,6 +33,8 @@ class About(Settings):
     """Its longer side at most."""
     max_overlap: float | None = Field(None, ge=0, le=1)
     """Largest IoU of two detections of a class."""
+    min_score: float | None = Field(None, ge=0, le=1)
+    """Score above which detections count where nobody says otherwise."""
 
 
 def save_detector(path: str | Path, tensors: Mapping[str, Tensor], about: About) -> None:

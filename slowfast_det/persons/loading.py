@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ava_tools.errors import InputError
+from slowfast_det.persons.detector_file import read_about
 from slowfast_det.persons.detectron2_config import read_settings
 from slowfast_det.persons.detectron2_native import PREFIX, native_detector
 from slowfast_det.persons.detectron2_rcnn import detectron2_detector
@@ -16,12 +17,15 @@ from slowfast_det.persons.protocol import MovablePersonDetector
 from slowfast_det.persons.torchvision_networks import DETECTORS
 from slowfast_det.persons.torchvision_rcnn import published_detector, torchvision_detector
 from slowfast_det.precision import Precision
-from slowfast_det.weights.files import open_weights
+from slowfast_det.weights.companion import companion_of
+from slowfast_det.weights.files import WeightFile, open_weights
+
+_MIN_SCORE = 0.8
 
 
 def load_person_detector(
-    weights: str | Path,
-    min_score: float = 0.8,
+    weights: str | Path | WeightFile,
+    min_score: float | None = None,
     min_size: int | None = None,
     max_size: int | None = None,
     *,
@@ -37,9 +41,10 @@ def load_person_detector(
     Args:
         weights: a name of `DETECTORS` (COCO weights, downloaded once by torchvision's rules); a file of weights, told
             by its tensors: of one of them, of `small_faster_rcnn`, or of Detectron2's Faster R-CNN with FPN (``.pkl``
-            of its model zoo, ``.pth`` of a training); or ``detectron2:CONFIG`` or ``detectron2:CONFIG@WEIGHTS``, which
-            runs Detectron2 itself where it is installed.
-        min_score: scores of persons lie above it.
+            of its model zoo, ``.pth`` of a training), or that of a model which a detector comes along with; such a
+            file that was read before; or ``detectron2:CONFIG`` or ``detectron2:CONFIG@WEIGHTS``, which runs Detectron2
+            itself where it is installed.
+        min_score: scores of persons lie above it; None: 0.8, or what a file of ours says.
         min_size: shorter side of the resized frame; None: the detector's own, 800 (320 and 128 for the small ones).
         max_size: its longer side at most, which wins; None: the detector's own, 1333 (640 and 512).
         max_overlap: of two detections with a larger IoU only the better one is kept; None: the detector's own, 0.5
@@ -59,6 +64,11 @@ def load_person_detector(
         InputError: no such name or file, a foreign file, or weights that cannot be fetched; the sentence
             says what to put where.
     """
+    name = str(weights.path if isinstance(weights, WeightFile) else weights)
+    file = _file(weights, name)
+    own = None if file is None else read_about(file.metadata, name)
+    if min_score is None:
+        min_score = _MIN_SCORE if own is None or own.min_score is None else own.min_score
     options = DetectorOptions(
         min_score=min_score,
         min_size=min_size,
@@ -69,23 +79,31 @@ def load_person_detector(
         actors=(actors,) if isinstance(actors, str) else None if actors is None else tuple(actors),
         precision=precision,
     )
-    name = str(weights)
     settings = read_settings(detectron2) if isinstance(detectron2, str | Path) else detectron2
     if name.startswith(PREFIX):
         return native_detector(name, options, settings)
-    if name in DETECTORS:
+    if file is None:
         _refuse(settings, name)
         return published_detector(name, options)
-    if not Path(weights).is_file():
-        raise InputError(
-            f"{weights}: no such person detector; a file or one of {', '.join(DETECTORS)} is expected, "
-            f"or {PREFIX}CONFIG for Detectron2 itself"
-        )
-    file = open_weights(weights)
     if (theirs := read_detectron2(file.content, name)) is not None:
         return detectron2_detector(theirs, options, settings or Detectron2Settings())
     _refuse(settings, name)
     return torchvision_detector(file, options)
+
+
+def _file(weights: str | Path | WeightFile, name: str) -> WeightFile | None:
+    """The file that holds the weights; None where a name stands for them."""
+    if isinstance(weights, WeightFile):
+        return weights
+    if name.startswith(PREFIX) or name in DETECTORS:
+        return None
+    if not Path(weights).is_file():
+        raise InputError(
+            f"{name}: no such person detector; a file or one of {', '.join(DETECTORS)} is expected, "
+            f"or {PREFIX}CONFIG for Detectron2 itself"
+        )
+    file = open_weights(weights)
+    return companion_of(file) or file
 
 
 def _refuse(settings: Detectron2Settings | None, name: str) -> None:
