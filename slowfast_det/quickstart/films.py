@@ -48,7 +48,7 @@ def write_data_set(folder: Path, seed: int, train_films: int = 90, test_films: i
             for film in range(count):
                 shots = [Scene(random, casting.groups(float(_KEY_FRAME))) for _ in range(SHOTS)]
                 path = folder / "films" / f"{split}_{film:03d}.mp4"
-                _write(path, shots, SHOT_FRAMES)
+                write_film(path, shots, SHOT_FRAMES)
                 truth.writelines(truth_rows(shots, path.stem))
 
 
@@ -74,7 +74,7 @@ def write_unseen_film(path: Path, seed: int, enlargement: int = 4, seconds: floa
         enlargement: the film is this many times as wide and high as those of a data set.
         seconds: how much of it.
     """
-    _write(path, [unseen_scene(seed, enlargement)], round(seconds * RATE))
+    write_film(path, [unseen_scene(seed, enlargement)], round(seconds * RATE))
 
 
 def unseen_scene(seed: int, enlargement: int = 4) -> Scene:
@@ -83,7 +83,7 @@ def unseen_scene(seed: int, enlargement: int = 4) -> Scene:
     return Scene(random, story(random), STORY_SECONDS, enlargement)
 
 
-def _write(path: Path, shots: list[Scene], frames: int) -> None:
+def write_film(path: Path, shots: list[Scene], frames: int) -> None:
     """Write shots of so many frames each, one after the other."""
     width, height = shots[0].width, shots[0].height
     seconds = frames * len(shots) / RATE
