@@ -197,6 +197,13 @@ def _together(actions: pd.DataFrame, persons: int) -> pd.DataFrame:
     return pd.DataFrame(pairs).sort_values("persons", ascending=False, kind="stable", ignore_index=True)
 
 
+def duration(hours: float) -> str:
+    """Hours in words: ``1.25 h``, and minutes where they are few."""
+    if hours == 0:
+        return "-"
+    return f"{hours:.2f} h" if hours >= 1 else f"{60 * hours:.1f} min"
+
+
 def as_json(stats: DataSetStats, path: Path) -> None:
     """Write ``{"splits": {name: part}, "all": part, "problems": [sentence]}``; what there is none of is null."""
     content = {

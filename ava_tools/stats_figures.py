@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLoc
 from ava_tools.boxes import SIZES
 from ava_tools.metrics.average_precision import Floats
 from ava_tools.report_figures import ROW, name_rows, shortened, style
-from ava_tools.stats import DataSetStats, Part
+from ava_tools.stats import DataSetStats, Part, duration
 
 _SPLITS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")  # Okabe and Ito's
 _WIDTH = 11.0  # inches
@@ -25,18 +25,20 @@ _PLOT, _CELL = 2.3, 0.17  # inches: height of a small plot, side of a cell of th
 _ACTIONS = 100  # bars at most
 _MAPPED = 40  # actions of the map at most
 _NUMBERED = 14  # actions of a map whose cells have room for numbers
+_BINS = 24
 _VALUES = 12  # so many different values have a bar each
+_LACKING = 10  # actions without examples that are listed; more are counted
 _LONG_TAIL = 50  # the most over the least from which counts of actions are drawn by their logarithm
 _WHOLE = FuncFormatter(lambda value, _: f"{value:,.0f}")
 
 
-def save_stats_figure(stats: DataSetStats, path: Path, title: str) -> None:
+def save_stats_figure(stats: DataSetStats, title: str, path: Path) -> None:
     """Draw how persons, boxes, key frames and actions lie: small plots, a bar an action, a map of pairs.
 
     Args:
         stats: the numbers.
-        path: a png or svg file, by its suffix.
         title: above all.
+        path: a png or svg file, by its suffix.
     """
     with style(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")
@@ -47,17 +49,18 @@ def _figure(stats: DataSetStats, title: str) -> Figure:
     whole = stats.whole
     plots = [plot for plot in _PLOTS if len(plot.values(whole))]
     actions = whole.per_action.sort_values("examples", ascending=False, kind="stable")
+    lacking = int((actions["examples"] == 0).sum())
+    actions = actions.head(min(len(actions) - (lacking if lacking > _LACKING else 0), _ACTIONS))
     paired = _paired(whole)
     lines = -(-len(plots) // _COLUMNS)
-    shown = min(len(actions), _ACTIONS)
-    heights = [0.75, _PLOT * lines, ROW * shown + 1.0]
+    heights = [0.75, _PLOT * lines, ROW * len(actions) + 1.0]
     heights += [_map_side(len(paired)) + 2.6] if len(paired) else []
     figure = Figure(figsize=(_WIDTH, sum(heights)), layout="constrained")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     _head(parts[0], stats, title)
     for place, plot in enumerate(plots):
         plot.draw(parts[1].add_subplot(lines, _COLUMNS, place + 1), stats.splits)
-    _bars(parts[2], actions.head(_ACTIONS), stats, len(actions))
+    _bars(parts[2], actions, stats)
     if len(paired):
         _map(parts[3], whole, paired)
     return figure
@@ -67,7 +70,7 @@ def _head(figure: SubFigure, stats: DataSetStats, title: str) -> None:
     whole = stats.whole
     done = int((whole.per_action["examples"] > 0).sum())
     figure.text(0.01, 0.95, shortened(title, 90), fontsize=13, va="top", color="#222222")
-    films = f"{len(whole.frames_a_film):,} films" + (f" ({whole.hours:.2f} h)" if whole.hours else "")
+    films = f"{len(whole.frames_a_film):,} films" + (f" ({duration(whole.hours)})" if whole.hours else "")
     told = (
         f"{films}, {len(whole.persons_a_frame):,} key frames, {len(whole.area):,} persons ({whole.idle:,} without "
         f"action), {whole.examples:,} examples, {done:,} of {len(whole.per_action):,} actions with any"
@@ -102,7 +105,11 @@ class _Counts:
         if whole and len(found) and found[-1] - found[0] <= 2 * _VALUES:
             found = np.arange(found[0], found[-1] + 1)
         elif len(found) > _VALUES:
-            axes.hist(samples, bins=24, stacked=True, color=colours)
+            width = np.ceil(np.ptp(found) / _BINS) if whole else np.ptp(found) / _BINS
+            edges = found[0] - whole / 2 + width * np.arange(_BINS + 2)
+            axes.hist(
+                samples, bins=edges[: np.searchsorted(edges, found[-1]) + 1].tolist(), stacked=True, color=colours
+            )
             return
         base = np.zeros(len(found))
         for sample, colour in zip(samples, colours, strict=True):
@@ -174,7 +181,7 @@ def _plain(axes: Axes, title: str) -> None:
     axes.yaxis.set_major_formatter(_WHOLE)
 
 
-def _bars(figure: SubFigure, actions: pd.DataFrame, stats: DataSetStats, total: int) -> None:
+def _bars(figure: SubFigure, actions: pd.DataFrame, stats: DataSetStats) -> None:
     """A bar an action and split, and at the end the examples of all and their films."""
     axes = figure.add_subplot()
     axes.grid(True, axis="x")
@@ -198,7 +205,8 @@ def _bars(figure: SubFigure, actions: pd.DataFrame, stats: DataSetStats, total: 
         told = f"{count:,}  ({films:,})" if count else "none"
         axes.text(end, place, told, va="center", fontsize=8, color="#333333" if count else "#a33333")
     name_rows(axes, [shortened(name) for name in actions["short"]])
-    more = f", the {len(actions)} most frequent of {total:,} actions" if total > len(actions) else ""
+    more = f"; {others:,} more actions have fewer" if (others := len(stats.whole.per_action) - len(actions)) else ""
+    more = more if len(actions) == _ACTIONS else more.replace("fewer", "none")
     axes.set_title(f"examples of each action (films){more}", fontsize=9, loc="left")
     axes.xaxis.set_major_formatter(_WHOLE)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,19 +49,23 @@ def stats(
     from ava_tools.manifest import read_data_set
     from ava_tools.stats import as_json, data_set_stats
 
+    saved: list[Path] = []
     with patience("counting"):
         data_set = read_data_set(data)
         found = data_set_stats(data_set)
-    _print([_overview(found), _actions(found), *_pairs(found)])
+        if picture is not None:
+            from ava_tools.stats_figures import save_stats_figure
+
+            title = (data if data.is_dir() else data.parent).resolve().name
+            draw = partial(save_stats_figure, found, title)
+            saved.append(save_under(picture, overwrite, data_set.files, draw))
+        if json is not None:
+            saved.append(save_under(json, overwrite, data_set.files, partial(as_json, found)))
     for problem in found.problems:
         console.print(f"error: {problem}")
-    if picture is not None:
-        from ava_tools.stats_figures import save_stats_figure
-
-        title = (data if data.is_dir() else data.parent).resolve().name
-        print(save_under(picture, overwrite, data_set.files, lambda path: save_stats_figure(found, path, title)))
-    if json is not None:
-        print(save_under(json, overwrite, data_set.files, lambda path: as_json(found, path)))
+    _print([_overview(found), _actions(found), *_pairs(found)])
+    for path in saved:
+        print(path)
     return 1 if found.problems else 0
 
 
@@ -105,11 +110,12 @@ def _columns(found: DataSetStats) -> list[Part]:
 
 def _overview(found: DataSetStats) -> Table:
     from ava_tools.boxes import SIZES
+    from ava_tools.stats import duration
 
     parts = _columns(found)
     rows: dict[str, list[str]] = {
         "films": [f"{len(part.frames_a_film):,}" for part in parts],
-        "hours of film": [f"{part.hours:.2f}" for part in parts],
+        "  in all": [duration(part.hours) for part in parts],
         "key frames": [f"{len(part.persons_a_frame):,}" for part in parts],
         "  with nobody": [f"{part.empty:,}" for part in parts],
         "  of a film": [_spread(part.frames_a_film) for part in parts],

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import yaml
+from matplotlib.figure import Figure
 
 from ava_tools.cli.main import app
 from ava_tools.cli.run import run
 from ava_tools.errors import InputError
 from ava_tools.manifest import read_data_set
 from ava_tools.stats import data_set_stats
+from ava_tools.stats_figures import _Counts
 
 TRAIN = """\
 a,0.2,0.0,0.0,0.5,1.0,1,7
@@ -147,6 +151,27 @@ def test_a_picture_for_eighty_actions(data):
     assert all(f">{name}<" in text for name in names)
     assert stats(data, "--picture", data / "many.png") == 0
     assert (data / "many.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_actions_without_examples_do_not_fill_the_picture(data):
+    (data / "labels.txt").write_text("\n".join(f"action {number:02d}" for number in range(1, 41)))
+    assert stats(data, "--picture", data / "some.svg") == 0
+    text = (data / "some.svg").read_text()
+    assert "37 more actions have none" in text
+    assert ">action 01<" in text
+    assert ">action 40<" not in text
+
+
+@pytest.mark.parametrize(
+    "spacing",
+    [pytest.param([3 * n for n in range(40)], id="whole"), pytest.param([0.1 * 1.1**n for n in range(40)], id="any")],
+)
+def test_many_different_values_are_put_in_bins(spacing):
+    part = SimpleNamespace(spacing=np.array(spacing))
+    axes = Figure().add_subplot()
+    _Counts("", "spacing").draw(axes, [part, part])
+    assert 10 <= len(axes.patches) / 2 <= 26
+    assert sum(bar.get_height() for bar in axes.patches) == 80, "none falls beside the bins"
 
 
 @pytest.mark.parametrize(
