@@ -24,7 +24,7 @@ KEY = ["video", "timestamp"]
 _PERSON_BOXES = RowFormat([*KEY, *COORDINATES, "label", "score"], optional=2)
 _TIMESTAMP_DECIMALS = 6  # two timestamps are the same key frame when they agree in six decimals
 _LATEST = 1e9  # seconds
-_ROUNDING = 0.01  # files round their boxes, and detectors overshoot the border by less than this
+ROUNDING = 0.01  # files round their boxes, and detectors overshoot the border by less than this
 
 
 def read_person_boxes(path: str | Path) -> pd.DataFrame:
@@ -159,7 +159,7 @@ def _check_boxes(table: pd.DataFrame, name: str) -> None:
     """Every box inside the frame and not inverted."""
     boxes = table[COORDINATES].to_numpy(dtype=float)
     inverted = np.any(boxes[:, 2:] < boxes[:, :2], axis=1)
-    inside = np.all((boxes >= -_ROUNDING) & (boxes <= 1 + _ROUNDING), axis=1)  # a NaN is outside
+    inside = np.all((boxes >= -ROUNDING) & (boxes <= 1 + ROUNDING), axis=1)  # a NaN is outside
     outside = np.logical_not(inside)
     if not (inverted | outside).any():
         return
