@@ -160,8 +160,9 @@ def validate(path: str | Path, deep: bool = False) -> tuple[Finding, ...]:
         InputError: there is no manifest, it is wrong, or a file that it names is not there.
     """
     contents = read_contents(path)
-    return tuple(
+    findings = (
         Finding(check.name, check.severity, *place, check.mend)
         for check in (*CHECKS, *([DEEP] if deep else []))
         for place in check.find(contents)
     )
+    return tuple(dict.fromkeys(findings))  # once for a file that several splits name

@@ -54,6 +54,12 @@ class Contents:
         return self.rows[self.rows["placed"]]
 
     @cached_property
+    def drawn(self) -> pd.DataFrame:
+        """Annotated and predicted boxes."""
+        rows = pd.concat([self.truth, self.boxes])
+        return rows[rows["x1"].notna()]
+
+    @cached_property
     def persons(self) -> pd.DataFrame:
         """Those of them that count and have a box."""
         counted = self.counted(self.truth)

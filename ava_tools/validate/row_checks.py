@@ -18,21 +18,21 @@ _BOX = ["split", "frame", *COORDINATES]
 
 def inverted(contents: Contents) -> Iterator[Place]:
     """Boxes whose corners are the wrong way round."""
-    boxes = _boxes(contents)
+    boxes = contents.drawn
     wrong = (boxes["x2"] < boxes["x1"]) | (boxes["y2"] < boxes["y1"])
     return places(boxes[wrong], lambda row: f"{_box(row)} has x2 below x1, or y2 below y1")
 
 
 def flat(contents: Contents) -> Iterator[Place]:
     """Boxes without an area."""
-    boxes = _boxes(contents)
+    boxes = contents.drawn
     wrong = (boxes["x2"] == boxes["x1"]) | (boxes["y2"] == boxes["y1"])
     return places(boxes[wrong], lambda row: f"{_box(row)} has no area")
 
 
 def outside(contents: Contents) -> Iterator[Place]:
     """Boxes that leave the frame; those in pixels are not meant."""
-    boxes = _boxes(contents)
+    boxes = contents.drawn
     corners = boxes[COORDINATES].to_numpy(dtype=float)
     wrong = ((corners < -ROUNDING) | (corners > 1 + ROUNDING)).any(axis=1) & ~_in_pixels(boxes)
     return places(boxes[wrong], lambda row: f"{_box(row)} leaves the frame, which reaches from 0 to 1")
@@ -47,7 +47,7 @@ def pixels(contents: Contents) -> Iterator[Place]:
         size = "" if film is None else f"; the film has {film.width} x {film.height} of them"
         return f"{_box(row)} looks like pixels{size}"
 
-    boxes = _boxes(contents)
+    boxes = contents.drawn
     return places(boxes[_in_pixels(boxes)], sentence)
 
 
@@ -56,7 +56,7 @@ def unknown_actions(contents: Contents) -> Iterator[Place]:
     if contents.labels is None or not len(contents.labels):
         return iter(())
     ids = contents.labels.ids
-    rows = pd.concat([contents.truth, contents.boxes])
+    rows = contents.drawn
     wrong = rows["action_id"].notna() & ~rows["action_id"].isin(ids)
     if counts_from_zero(contents):
         wrong &= rows["action_id"] != 0
@@ -119,12 +119,6 @@ def persons_without_action(contents: Contents) -> Iterator[Place]:
     busy = boxes.loc[boxes["action_id"].notna(), _BOX].drop_duplicates()
     idle = idle.merge(busy, on=_BOX, how="left", indicator="known")
     return places(idle[idle["known"] == "left_only"], lambda row: f"{_box(row)} is a person without an action")
-
-
-def _boxes(contents: Contents) -> pd.DataFrame:
-    """Annotated and predicted ones."""
-    rows = pd.concat([contents.truth, contents.boxes])
-    return rows[rows["x1"].notna()].drop_duplicates(["file", "line", *_BOX[1:]])
 
 
 def _in_pixels(boxes: pd.DataFrame) -> Any:

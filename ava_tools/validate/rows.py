@@ -163,30 +163,22 @@ class RowReader:
         for line in cells.index[unnamed]:
             self._tell("unnamed-film", path, int(line), "the film's name is empty")
         table = pd.DataFrame({KEY[0]: video}, index=cells.index)
+        for column in form.columns[1:]:
+            values = pd.to_numeric(cells[column], errors="coerce").to_numpy(dtype=float)
+            table[column] = np.where(np.isfinite(values), values, np.nan)
+        nobody = _without(table, cells, form.columns[2:]) if form.frame_rows else np.zeros(len(cells), dtype=bool)
         placed, sound = ~unnamed, ~unnamed
-        nobody = np.full(len(cells), form.frame_rows)
-        for column in list(form.columns)[:1:-1]:  # the timestamp, which nobody too has, comes last
-            nobody &= (cells[column].str.strip() == "").to_numpy()
-        for column in list(form.columns)[1:]:
-            values, wrong = self._numbers(path, cells[column], form, nobody & (column != "timestamp"))
-            table[column] = values
+        for column in form.columns[1:]:
+            may_be_empty = column not in form.required or column in form.may_be_empty
+            wrong = table[column].isna().to_numpy() & ~(nobody & (column != KEY[1]))
+            if may_be_empty:
+                wrong &= ~_without(table, cells, [column])
+            for line, cell in cells.loc[wrong, column].items():
+                self._tell(*self._no_number(column, cell.strip(), path, int(str(line))))
             sound &= ~wrong
             if column in _PLACED:
                 placed &= ~wrong
         return table.assign(placed=placed, sound=sound)
-
-    def _numbers(
-        self, path: Path, texts: pd.Series[str], form: RowFormat, nobody: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """A column as numbers, and which of them are none."""
-        column = str(texts.name)
-        values = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=float)
-        wrong = ~np.isfinite(values) & ~nobody
-        if column not in form.required or column in form.may_be_empty:
-            wrong &= (texts.str.strip() != "").to_numpy()
-        for line, cell in texts[wrong].items():
-            self._tell(*self._no_number(column, cell.strip(), path, int(str(line))))
-        return np.where(np.isfinite(values), values, np.nan), wrong
 
     def _no_number(self, column: str, cell: str, path: Path, line: int) -> tuple[str, Path, int, str]:
         shown = repr(cell[:60]) if cell else "empty"
@@ -199,3 +191,11 @@ class RowReader:
 
 def _is_word(cell: str) -> bool:
     return cell.strip().strip("#").isidentifier()
+
+
+def _without(table: pd.DataFrame, cells: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.bool_]:
+    """Which rows leave some columns empty; texts are looked at only where no number is."""
+    empty = np.asarray(table[list(columns)].isna().to_numpy().all(axis=1))
+    written = [(cells[column][empty].str.strip() != "").to_numpy() for column in columns]
+    empty[np.flatnonzero(empty)[np.any(written, axis=0)]] = False
+    return empty

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ava_tools.labels import Action
 from ava_tools.metrics.average_precision import best_overlaps
@@ -100,15 +101,14 @@ def missed_persons(contents: Contents) -> Iterator[Place]:
     """Files of predicted boxes of which few fit the annotated persons; once a split."""
     for name, split in contents.data_set.splits.items():
         persons = contents.persons[contents.persons["split"] == name].drop_duplicates(["frame", *COORDINATES])
+        persons = persons.sort_values("video", kind="stable")
         if not split.boxes or persons.empty:
             continue
         boxes = contents.boxes[contents.boxes["split"] == name]
-        overlap = best_overlaps(
-            boxes[COORDINATES].to_numpy(dtype=float),
-            boxes["frame"].to_numpy(dtype=np.int64),
-            persons[COORDINATES].to_numpy(dtype=float),
-            persons["frame"].to_numpy(dtype=np.int64),
-        ).iou
+        of_film = dict(list(boxes.groupby("video")))
+        overlap = np.concatenate(  # film by film: all pairs at once would take much memory
+            [_overlaps(rows, of_film.get(film, boxes[:0])) for film, rows in persons.groupby("video", sort=False)]
+        )
         recall = {least: float(np.mean(overlap >= least)) for least in _RECALL}
         if all(recall[least] >= bound for least, bound in _RECALL.items()):
             continue
@@ -120,6 +120,15 @@ def missed_persons(contents: Contents) -> Iterator[Place]:
             f"{len(boxes):,} predicted boxes of the split {name} find {figures} of {len(persons):,} persons; "
             f"the person of {worst['file'].name}, line {worst['line']}, is missed most",
         )
+
+
+def _overlaps(persons: pd.DataFrame, boxes: pd.DataFrame) -> NDArray[np.float64]:
+    """Of each person the IoU with the box of the key frame that fits it best."""
+    return best_overlaps(*_arrays(boxes), *_arrays(persons)).iou
+
+
+def _arrays(table: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    return table[COORDINATES].to_numpy(dtype=float), table["frame"].to_numpy(dtype=np.int64)
 
 
 def _examples(contents: Contents) -> pd.DataFrame:
