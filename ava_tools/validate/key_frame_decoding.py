@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
-from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ava_tools.errors import InputError
 from ava_tools.media.frame_folder import image_files, read_image
+from ava_tools.media.frame_times import frame_times
 from ava_tools.media.probe import FilmInfo
 from ava_tools.media.reader import open_film
 from ava_tools.tables import format_timestamp
 from ava_tools.validate.contents import Contents
 from ava_tools.validate.finding import Place, places
 
-_STILL = 1.0  # seconds that a frame may stand; longer ones stand where others could not be decoded
+_NEARLY = 0.5  # seconds by which a clip is still like the one that is meant
+_SAME = 1e-4  # seconds by which times of one frame may differ through rounding
 
 
 def without_frame(contents: Contents) -> Iterator[Place]:
@@ -35,7 +37,7 @@ def without_frame(contents: Contents) -> Iterator[Place]:
         film, rows = job
         rows = rows[rows["timestamp"] - origin <= (film.duration or float("inf"))]  # others are told elsewhere
         moments = [Fraction(round((time - origin) * 1_000_000), 1_000_000) for time in rows["timestamp"]]
-        shown = _images_shown(film, moments) if film.path.is_dir() else _frames_shown(film.path, moments)
+        shown = _images_shown(film, moments) if film.path.is_dir() else _frames_shown(film, moments)
         return rows[[not each for each in shown]]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -45,15 +47,17 @@ def without_frame(contents: Contents) -> Iterator[Place]:
             )
 
 
-def _frames_shown(path: Path, moments: Sequence[Fraction]) -> Iterable[bool]:
-    """Whether a frame is decoded that begins shortly before a moment; moments rise."""
-    with open_film(path, warn=False, threads=1) as film:
-        times = [frame.time for frame in film.frames(moments=moments)] if moments else []
-    number = 0
-    for moment in moments:
-        while number < len(times) and times[number] <= moment:
-            number += 1
-        yield number > 0 and moment - times[number - 1] <= _STILL
+def _frames_shown(film: FilmInfo, moments: Sequence[Fraction]) -> Iterator[bool]:
+    """Whether the frame of a moment, or one shortly before, can be decoded, and the film goes on so far."""
+    if not moments:
+        return
+    with open_film(film.path, warn=False, threads=1) as source:
+        decoded = np.array([float(frame.time) for frame in source.frames(moments=moments)])
+    stored = frame_times(film.path)
+    nearly = max(_NEARLY, 2 / float(film.rate))
+    for moment in map(float, moments):
+        shown, meant = (times[times <= moment + _SAME].max(initial=-np.inf) for times in (decoded, stored))
+        yield meant - shown <= nearly and moment - stored[-1] <= nearly
 
 
 def _images_shown(film: FilmInfo, moments: Sequence[Fraction]) -> Iterator[bool]:

@@ -17,7 +17,7 @@ from ava_tools import safe_pickle
 from ava_tools.csv_rows import RowFormat
 from ava_tools.errors import InputError
 from ava_tools.proposals import is_pickle, proposals_table
-from ava_tools.tables import COORDINATES, KEY
+from ava_tools.tables import COORDINATES, KEY, LATEST, format_timestamp
 from ava_tools.validate.finding import Place
 
 Role = Literal["truth", "boxes", "excluded"]
@@ -63,8 +63,7 @@ class RowReader:
                 raise InputError(f"{path}: is no regular file")
             data = path.read_bytes()
             if role == "boxes" and is_pickle(data):
-                table = proposals_table(safe_pickle.loads(data, str(path)), str(path))
-                table = table.assign(line=0, placed=True, sound=True)
+                table = self._proposals(path, data)
             else:
                 table = self._csv(path, self._text(path, data), FORMATS[role])
         except (InputError, OSError) as problem:
@@ -73,8 +72,12 @@ class RowReader:
             return NO_ROWS
         if table.empty:
             return NO_ROWS
+        far = table["placed"] & (table["timestamp"].abs() > LATEST)
+        for line, seconds in zip(table["line"][far], table["timestamp"][far], strict=True):
+            self._tell("not-a-number", path, line or None, f"timestamp is {seconds:g}; seconds are expected")
         files = pd.Series([path] * len(table), index=table.index, dtype=object)
-        return table.assign(file=files, timestamp=table["timestamp"].round(6)).reindex(columns=NO_ROWS.columns)
+        table = table.assign(file=files, timestamp=table["timestamp"].mask(far).round(6))
+        return table.assign(placed=table["placed"] & ~far, sound=table["sound"] & ~far).reindex(columns=NO_ROWS.columns)
 
     def _tell(self, check: str, path: Path, line: int | None, found: str) -> None:
         self.faults[check].append(Place(path, line, found))
@@ -95,6 +98,14 @@ class RowReader:
             self._tell("encoding", path, line, "the line holds a zero byte")
             text = text.replace("\0", "\ufffd")
         return text.replace("\r\n", "\n").replace("\r", "\n")
+
+    def _proposals(self, path: Path, data: bytes) -> pd.DataFrame:
+        table = proposals_table(safe_pickle.loads(data, str(path)), str(path))
+        right = np.isfinite(table[COORDINATES].to_numpy(dtype=float)).all(axis=1)
+        for video, seconds in table.loc[~right, KEY].drop_duplicates().itertuples(index=False, name=None):
+            entry = f"{video},{format_timestamp(seconds)}"
+            self._tell("not-a-number", path, None, f"the entry {entry!r} has a box with NaN or infinity in it")
+        return table.assign(line=0, placed=right, sound=right)
 
     def _csv(self, path: Path, text: str, form: RowFormat) -> pd.DataFrame:
         numbers, rows = self._rows(path, text)

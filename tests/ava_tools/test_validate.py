@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import pickle
+from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 import yaml
@@ -137,6 +139,7 @@ def test_boxes(data, box, check):
         pytest.param(train(7, f"a,-1,{LEFT},1,0"), [("before-film", "train.csv", 7)], id="before_the_film"),
         pytest.param(train(7, f"a,12.5,{LEFT},1,0"), [("after-film", "train.csv", 7)], id="after_the_film"),
         pytest.param({"train.csv": {7: "a,10.2"}}, [], id="at_the_very_end"),
+        pytest.param(train(7, f"a,1e300,{LEFT},1,0"), [("not-a-number", "train.csv", 7)], id="beyond_all_times"),
         pytest.param(train(7, f"b,3.5,{LEFT},1,0"), [("splits-overlap", "train.csv", 7)], id="film_in_both"),
         pytest.param(train(7, f"b.mp4,3.5,{LEFT},1,0"), [("splits-overlap", "train.csv", 7)], id="by_another_name"),
         pytest.param(train(7, f"b,5,{LEFT},1,0"), [("film-in-two-splits", "train.csv", 7)], id="far_from_each_other"),
@@ -208,6 +211,12 @@ def test_an_empty_file_of_excluded_key_frames(data):
     ]
 
 
+def test_files_that_splits_share_are_told_once(data):
+    splits = {name: {"truth": f"{name}.csv", "boxes": "boxes.csv"} for name in ("train", "val")}
+    boxes = {n: line.replace("a,", "b,") for n, line in enumerate(BOXES, start=7)} | {13: f"b,1,{LEFT},5,0.9"}
+    assert found(data({"boxes.csv": boxes}, splits=splits)) == [("action-unknown", "boxes.csv", 13)]
+
+
 def test_nothing_counts(data):
     assert found(data(start=902)) == [("split-empty", "train.csv", None), ("split-empty", "val.csv", None)]
 
@@ -264,12 +273,36 @@ def test_frame_folders(data, make_film):
 
 
 def test_damage_within_a_film(data, make_film):
-    path = data()
-    whole = path / "films" / "a.mp4"
-    whole.rename(path / "whole.mp4")
-    make_film.remux(path / "whole.mp4", "films/a.mp4", lambda packets: [*packets[:3], *packets[-1:]])
+    make_film("whole.mp4", count=20, rate=2, gop=2)
+
+    def damaged(packets):
+        for number, packet in enumerate(packets):
+            if 4 <= number < 10:  # seconds 2 to 5
+                rubbish = av.Packet(b"\0" * packet.size)
+                rubbish.pts, rubbish.dts, rubbish.time_base = packet.pts, packet.dts, packet.time_base
+                packet = rubbish
+            yield packet
+
+    path = data(train(7, f"a,1.5,{LEFT},1,0") | {"val.csv": {6: "b,9"}})
+    make_film.remux(path / "whole.mp4", "films/a.mp4", damaged)
     assert found(path) == []
-    assert found(path, deep=True) == [("no-frame", "train.csv", 5), ("no-frame", "train.csv", 6)]
+    assert found(path, deep=True) == [("no-frame", "train.csv", 6)]
+
+
+def test_a_still_film_is_not_damaged(data, make_film):
+    path = data()
+    times = [Fraction(0), Fraction(1, 2), Fraction(15, 2)]
+    make_film("films/a.mp4", times=times, rate=2)
+    assert found(path, deep=True) == []
+
+
+def test_a_film_that_is_cut_off(data, make_film):
+    make_film("films/whole.mkv", count=20, rate=2, gop=2)
+    path = data({"train.csv": {7: f"whole,9,{LEFT},1,0"}}, splits=WITHOUT_BOXES)
+    file = path / "films" / "whole.mkv"
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    assert found(path) == []
+    assert found(path, deep=True) == [("no-frame", "train.csv", 7)]
 
 
 def test_persons_who_are_all_called_alike(data):
@@ -289,6 +322,9 @@ def test_proposals(data):
     assert (pixels.check, pixels.line) == ("box-in-pixels", None)
     assert "the box 3,4,50,60 of the entry 'a,0002'" in pixels.found
     assert "the film has 96 x 64 of them" in pixels.found
+    boxes["a,2"][0] = [np.nan, 0, 1, 1]
+    (path / "boxes.pkl").write_bytes(pickle.dumps(boxes))
+    assert found(path) == [("not-a-number", "boxes.pkl", None)]
     (path / "boxes.pkl").write_bytes(pickle.dumps(["boxes"]))
     assert found(path)[0] == ("unreadable-file", "boxes.pkl", None)
 
