@@ -23,8 +23,8 @@ COORDINATES = ["x1", "y1", "x2", "y2"]
 KEY = ["video", "timestamp"]
 _PERSON_BOXES = RowFormat([*KEY, *COORDINATES, "label", "score"], optional=2)
 _TIMESTAMP_DECIMALS = 6  # two timestamps are the same key frame when they agree in six decimals
-_LATEST = 1e9  # seconds
-_ROUNDING = 0.01  # files round their boxes, and detectors overshoot the border by less than this
+LATEST = 1e9  # seconds
+ROUNDING = 0.01  # files round their boxes, and detectors overshoot the border by less than this
 
 
 def read_person_boxes(path: str | Path) -> pd.DataFrame:
@@ -110,7 +110,7 @@ def read_timestamps(path: str | Path) -> list[float]:
             number = float(text)
         except ValueError:
             number = math.nan
-        if not 0 <= number <= _LATEST:  # NaN neither
+        if not 0 <= number <= LATEST:  # NaN neither
             raise InputError(f"{path}, line {line}: is {text.strip()!r}; a number of seconds is expected")
         seconds.append(round(number, _TIMESTAMP_DECIMALS))
     if not seconds:
@@ -135,7 +135,7 @@ def _check_labelled(boxes: pd.DataFrame, name: str) -> None:
 
 
 def _with_rounded_time(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    far = np.flatnonzero(np.abs(table["timestamp"].to_numpy(dtype=float)) > _LATEST)
+    far = np.flatnonzero(np.abs(table["timestamp"].to_numpy(dtype=float)) > LATEST)
     if len(far):
         where = f"line {table.index[far[0]]}" if table.index.name == "line" else f"box {far[0] + 1}"
         raise InputError(f"{name}, {where}: timestamp is {table['timestamp'].iloc[far[0]]:g}; seconds are expected")
@@ -159,7 +159,7 @@ def _check_boxes(table: pd.DataFrame, name: str) -> None:
     """Every box inside the frame and not inverted."""
     boxes = table[COORDINATES].to_numpy(dtype=float)
     inverted = np.any(boxes[:, 2:] < boxes[:, :2], axis=1)
-    inside = np.all((boxes >= -_ROUNDING) & (boxes <= 1 + _ROUNDING), axis=1)  # a NaN is outside
+    inside = np.all((boxes >= -ROUNDING) & (boxes <= 1 + ROUNDING), axis=1)  # a NaN is outside
     outside = np.logical_not(inside)
     if not (inverted | outside).any():
         return

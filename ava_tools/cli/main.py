@@ -15,6 +15,7 @@ app.command(
 )
 app.command("ava_tools.cli.labels:labels", help="List AVA's 80 actions as csv.")
 app.command("ava_tools.cli.convert:convert", help="Annotation files of other tools, to a data set folder and back.")
+app.command("ava_tools.cli.validate:validate", help="Find what is wrong with a data set, and tell how to mend it.")
 app.command("ava_tools.cli.prepare:prepare", help="Cut and re-encode films for training: quick to enter anywhere.")
 app.command("ava_tools.cli.stats:stats", help="What a data set holds: persons, actions, boxes, key frames.")
 app.command("ava_tools.cli.preview:preview", help="The truth of a data set, drawn: a sheet of key frames, or a film.")

@@ -45,7 +45,7 @@ class FrameFolder:
         if not self._images:
             raise InputError(f"{path}: the folder holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
         rate = Fraction(frame_rate).limit_denominator(1001)
-        height, width = _read_image(self._images[0]).shape[:2]
+        height, width = read_image(self._images[0]).shape[:2]
         self.info = FilmInfo(
             path=path,
             name=path.resolve().name,
@@ -71,7 +71,7 @@ class FrameFolder:
 
         for earlier in range(number, -1, -1):
             try:
-                image = _read_image(self._images[earlier])
+                image = read_image(self._images[earlier])
                 break
             except InputError as problem:
                 self._warn(f"{problem}; the one before is shown")
@@ -109,7 +109,12 @@ def _split(name: str) -> list[str]:
     return re.split(r"(\d+)", name)
 
 
-def _read_image(path: Path) -> Image:
+def read_image(path: Path) -> Image:
+    """One image.
+
+    Raises:
+        InputError: it is none.
+    """
     import cv2
 
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
