@@ -169,7 +169,7 @@ def _take_track(work: _Reading, track: Element, number: int) -> None:
     film = _film_of(work, task)
     size = work.films.size(film.name, (film.width, film.height))
     times = work.films.seconds(film.name, [frame for _, frame, _ in seen])
-    actions = [_actions(work, label, each) for each in values]
+    actions = [[] if shape.outside else _actions(work, label, each) for shape, each in zip(shapes, values, strict=True)]
     for (place, frame, box), time in zip(seen, times.tolist(), strict=True):
         unit = unit_box(box, size, f"{work.source}: track {track.get('id', number)}, frame {frame}")
         work.persons.append(Person(film.name, time, unit, actions[place], number))

@@ -21,6 +21,8 @@ _SAME = 1e-3  # seconds, and frames, by which times of one frame may differ thro
 
 _NUMBER = re.compile(r"[\W_]*(frame|image|img)?[\W_]*\d+$", re.IGNORECASE)  # of a frame, at the end of its image's name
 
+_ELSEWHERE = re.compile(r"[a-z]+:/", re.IGNORECASE)  # a drive, or an address
+
 
 class Films:
     """A folder of films, each looked into when something is asked of it; or none."""
@@ -153,7 +155,8 @@ def frame_number(image: str, otherwise: int) -> int:
 
 
 def film_name(file: str) -> str:
-    """What tables call a film file: no suffix; of an absolute path the file's name alone."""
+    """What tables call a film file: no suffix; of an absolute path or an address the file's name alone."""
     path = Path(file.replace("\\", "/").strip())
-    path = Path(path.name) if path.is_absolute() or ".." in path.parts else path
+    elsewhere = path.is_absolute() or ".." in path.parts or _ELSEWHERE.match(path.as_posix())
+    path = Path(path.name) if elsewhere else path
     return (path.with_suffix("") if path.suffix.lower() in FILM_SUFFIXES else path).as_posix()
