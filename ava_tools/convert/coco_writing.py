@@ -62,7 +62,9 @@ def _add_film(
 ) -> None:
     width, height = films.size(film.name, (film.width, film.height))
     video = {"id": number, "name": film.name, "width": width, "height": height}
-    content["videos"].append(video | ({"fps": film.rate} if film.rate else {}))
+    info = films.info(film.name)
+    rate = film.rate if info is None else float(info.rate)
+    content["videos"].append(video | ({} if rate is None else {"fps": rate}))
     images: dict[int, int] = {}  # ids by frames
     shown = annotations.key_frames.loc[annotations.key_frames[KEY[0]] == film.name, KEY[1]]
     for frame in films.frames(film, shown.to_numpy(float)).tolist():
