@@ -76,7 +76,7 @@ def test_categories_are_actions(read):
         pytest.param({"attributes": {}}, ["person"], id="no_attributes"),
         pytest.param({"attributes": {"age": 12}}, ["person"], id="number"),
     ],
-)  # fmt: skip
+)
 def test_attributes(read, more, actions):
     listed = [{"id": 7, "name": "run"}, {"id": 9, "name": "jump"}]
     ((_, _, _, _, found),) = rows(read(document([one(**more)], attributes=listed)))
