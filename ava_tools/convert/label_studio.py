@@ -71,6 +71,7 @@ class _Reading:
     lost: Counter[str]
     annotated: dict[str, AnnotatedFilm] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
+    names: dict[str, None] = field(default_factory=dict)  # of actions, as tasks of ours list them
 
 
 def read(source: Path, films: Films, attributes: Sequence[str] | None = None) -> Annotations:
@@ -103,6 +104,8 @@ def _regions(work: _Reading, task: Record) -> Iterator[_Region]:
             "lacks data with annotations or predictions; Label Studio's json export is expected, not JSON-MIN"
         )
     film = _film(work, task)
+    data = task.record("data")
+    work.names |= dict.fromkeys(map(str, data.items("actions") if isinstance(data.values.get("actions"), list) else []))
     chosen = _chosen(work, task)
     if chosen is None:
         return
@@ -143,7 +146,10 @@ def _region(work: _Reading, result: Record, film: str, said: dict[str, Any], cho
     said = dict(said)
     labels = [str(label) for label in [*value.items(_LABELS), *_texts(said.pop(_LABELS, []))]]
     found = sorted(value.records("sequence", f"{result.what}, box"), key=lambda one: one.whole("frame"))
-    if any(one.whole("frame") > _MOST_FRAMES for one in found) or value.whole("framesCount", 0) > _MOST_FRAMES:
+    for one in found:
+        if not 0 < one.whole("frame") <= _MOST_FRAMES:
+            raise one.wrong(f"has frame {one.whole('frame')}; they count from 1 to {_MOST_FRAMES:,} at most")
+    if value.whole("framesCount", 0) > _MOST_FRAMES:
         raise result.wrong(f"has more than {_MOST_FRAMES:,} frames")
     values = {name: _texts(each) for name, each in said.items()}
     free = {name for name, each in said.items() if isinstance(each, int | float)}
@@ -236,7 +242,7 @@ def _annotations(work: _Reading, regions: Sequence[_Region]) -> Annotations:
             persons.append(Person(region.film, time, unit, actions, region.person, region.score))
         if region.film not in looked_at:
             looked_at[region.film] = _seconds(work, region, range(1, region.length + 1))
-    doing = dict.fromkeys(label for region in regions for label in region.labels if label not in who)
+    doing = work.names | dict.fromkeys(label for region in regions for label in region.labels if label not in who)
     notes = [*work.notes, *work.attributes.notes]
     return collected(list(work.annotated.values()), persons, doing, looked_at, work.lost, notes)
 

@@ -1,7 +1,7 @@
 """Annotations as predictions of Label Studio, to be imported into a project with these films, and corrected.
 
 A region's choices hold for all its frames: whoever begins to do something else goes on as another region, with the same
-number in the control ``person``.
+number in the control ``person``. The data of a task list all actions, also those that nobody does.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _task(annotations: Annotations, film: AnnotatedFilm, films: Films) -> dict[s
             if track >= 0:
                 result.append(shared | {"type": "number", "from_name": "person", "value": {"number": track}})
     return {
-        "data": {"video": film.file or film.name},
+        "data": {"video": film.file or film.name, "actions": list(annotations.labels.names)},
         "predictions": [{"model_version": "slowfast-det", "result": result}],
     }
 
