@@ -21,7 +21,7 @@ _SAME = 1e-3  # seconds, and frames, by which times of one frame may differ thro
 
 _NUMBER = re.compile(r"[\W_]*(frame|image|img)?[\W_]*\d+$", re.IGNORECASE)  # of a frame, at the end of its image's name
 
-_ELSEWHERE = re.compile(r"[a-z]+:/", re.IGNORECASE)  # a drive, or an address
+_ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:/", re.IGNORECASE)  # a drive, or an address
 
 
 class Films:
