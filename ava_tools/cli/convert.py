@@ -24,6 +24,7 @@ def convert(
     to: str = FOLDER,
     out: Path,
     videos: Path | None = None,
+    attributes: str | None = None,
     every: Annotated[float | None, Parameter(validator=Number(gte=0))] = None,
     frame_rate: Annotated[float | None, Parameter(validator=Number(gt=0, lte=1000))] = None,
     held_back: Annotated[float, Parameter(validator=Number(gte=0, lt=1))] = 0.2,
@@ -40,6 +41,7 @@ def convert(
         to: Format that is wanted; without it a data set folder.
         out: The folder, or the file.
         videos: Folder of the films, or of folders of frames, named as the annotations name them.
+        attributes: The only attributes of persons that name actions, with commas between. Default: all that can.
         every: Seconds between key frames. Default: all annotated frames; half a second where they are dense. 0: all.
         frame_rate: Images a second of folders of frames, and of films that are not there.
         held_back: Share of the examples, in whole films, that become the split val; 0: none.
@@ -59,9 +61,13 @@ def convert(
             raise MisuseError(f"{option} is {name!r}; any of {', '.join(names)} is expected")
     if from_ == to == FOLDER:
         raise MisuseError("--from FORMAT or --to FORMAT is missing")
+    if attributes is not None and not FORMATS[from_].attributes:
+        able = ", ".join(name for name, form in FORMATS.items() if form.attributes)
+        raise MisuseError(f"--attributes is given, but {from_} has none; {able} have")
+    wanted = None if attributes is None else [name.strip() for name in attributes.split(",") if name.strip()]
     films = Films(videos or _folder_of_films(sources, from_), frame_rate)
     with patience("reading"):
-        parts = [FORMATS[from_].read(source, films) for source in sources]
+        parts = [FORMATS[from_].read(source, films, wanted) for source in sources]
         annotations = joined(parts, [str(source) for source in sources])
     _tell(annotations, films)
     with claimed_folder(out, overwrite) as folder:

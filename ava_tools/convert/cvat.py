@@ -5,26 +5,27 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from ava_tools.convert.annotations import AnnotatedFilm, Annotations, Person, collected
+from ava_tools.convert.attributes import IDENTITIES, named_actions, unknown_attribute
 from ava_tools.convert.cvat_writing import write
 from ava_tools.convert.films import Films, film_name, frame_number, is_film_file
+from ava_tools.convert.interpolation import Interpolation
+from ava_tools.convert.pixel_boxes import around, turned, unit_box
 from ava_tools.convert.xml_events import elements
 from ava_tools.errors import InputError
 
 __all__ = ["read", "write"]
 
 _EXPECTED = "CVAT's xml 1.1 is expected, for video or for images"
-_NONE = {"", "none", "__undefined__", "no", "false", "0", "-"}  # values that stand for no action
-_IDENTITIES = {"track_id", "person_id", "person", "id", "identity"}  # attributes of images that tell who is who
 _MOST_FRAMES = 10_000_000  # of a film: four days of it
 _ACTIONS = {"checkbox", "select", "radio", "text"}  # kinds of attributes that name actions
+_SPLITS = {"train": "train", "validation": "val", "val": "val", "test": "test"}  # of tasks; others are no split
 
 
 @dataclass
@@ -36,6 +37,13 @@ class _Task:
     width: int = 0
     height: int = 0
     frames: range = range(0)
+    is_video: bool = False
+    split: str | None = None
+
+    @property
+    def film(self) -> str:
+        """What tables call the film; projects do not say its file, but for that the task's name."""
+        return film_name(self.source or self.name)
 
 
 class _Shape(NamedTuple):
@@ -61,6 +69,10 @@ class _Reading:
     annotated: dict[str, AnnotatedFilm] = field(default_factory=dict)
     looked_at: dict[str, list[float]] = field(default_factory=dict)
     lost: Counter[str] = field(default_factory=Counter)
+    between: Interpolation = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.between = Interpolation(self.source)
 
 
 def read(source: Path, films: Films, attributes: Sequence[str] | None = None) -> Annotations:
@@ -97,6 +109,9 @@ def read(source: Path, films: Films, attributes: Sequence[str] | None = None) ->
         for label, kinds in work.kinds.items()
     }
     notes = [f"actions are the attributes {', '.join(names)} of {label!r}" for label, names in own.items() if names]
+    unnamed = [task.film for task in work.tasks.values() if task.is_video and not task.source]
+    if unnamed:
+        notes.append(f"films are called as their tasks, whose files it does not name: {', '.join(unnamed[:5])}")
     return collected(list(work.annotated.values()), work.persons, work.names, work.looked_at, work.lost, notes)
 
 
@@ -105,12 +120,15 @@ def _take_meta(work: _Reading, meta: Element) -> None:
         start, stop = _whole(work, task, "start_frame", 0), _whole(work, task, "stop_frame", -1)
         step = re.search(r"step\s*=\s*(\d+)", task.findtext("frame_filter") or "")
         stop = _whole(work, task, "size", 0) - 1 if stop < 0 else stop
+        source = task.findtext("source") or meta.findtext("source") or ""
         work.tasks[task.findtext("id") or ""] = _Task(
-            source=task.findtext("source") or meta.findtext("source") or "",
+            source=source,
             name=task.findtext("name") or "",
             width=_whole(work, task, "original_size/width", _whole(work, meta, "original_size/width", 0)),
             height=_whole(work, task, "original_size/height", _whole(work, meta, "original_size/height", 0)),
-            frames=range(start, stop + 1, max(1, int(step[1])) if step else 1),
+            frames=range(start, stop + 1, min(max(1, int(step[1])), _MOST_FRAMES) if step else 1),
+            is_video=is_film_file(source) or task.findtext("mode") == "interpolation",
+            split=_SPLITS.get((task.findtext("subset") or "").strip().lower()),
         )
     for label in meta.iter("label"):
         kinds = work.kinds.setdefault(label.findtext("name") or "", {})
@@ -119,21 +137,19 @@ def _take_meta(work: _Reading, meta: Element) -> None:
             kinds[name] = kind
             if _is_action(work, name, kind):
                 values = (attribute.findtext("values") or "").splitlines()
-                named = [name] if kind == "checkbox" else values if kind in ("select", "radio") else []
-                work.names |= dict.fromkeys(value.strip() for value in named if value.strip().lower() not in _NONE)
+                named = ["true"] if kind == "checkbox" else values if kind in ("select", "radio") else []
+                work.names |= dict.fromkeys(each for value in named for each in named_actions(name, value, kind))
         if not any(_is_action(work, name, kind) for name, kind in kinds.items()):
             work.names[label.findtext("name") or ""] = None
     known = {name for kinds in work.kinds.values() for name in kinds}
     if unknown := set(work.wanted or ()) - known:
-        raise InputError(
-            f"{work.source}: has no attribute {min(unknown)!r}; it has {', '.join(sorted(known)) or 'none'}"
-        )
+        raise unknown_attribute(work.source, unknown, dict.fromkeys(known))
 
 
 def _is_action(work: _Reading, name: str, kind: str) -> bool:
     if work.wanted is not None:
         return name in work.wanted
-    return kind in _ACTIONS and name.lower() not in _IDENTITIES
+    return kind in _ACTIONS and name.lower() not in IDENTITIES
 
 
 def _take_track(work: _Reading, track: Element, number: int) -> None:
@@ -143,86 +159,91 @@ def _take_track(work: _Reading, track: Element, number: int) -> None:
     steady = _values(track)
     shapes = [shape for element in track if (shape := _shape(work, element, steady)) is not None]
     shapes.sort(key=lambda shape: shape.frame)
-    seen: list[_Shape] = []
-    for early, late in pairwise(shapes):
-        if not early.outside:  # until the next box, be it one that hides the person
-            seen += [early, *_between(early, late, task.frames.step)]
-    seen += [shape for shape in shapes[-1:] if not shape.outside]
+    values = [steady := steady | shape.values for shape in shapes]
+    drawn = [(shape.frame, shape.box) for shape in shapes]
+    seen = [
+        one
+        for one in work.between.boxes(drawn, lambda place: not shapes[place].outside, task.frames)
+        if not shapes[one[0]].outside
+    ]
     film = _film_of(work, task)
-    width, height = work.films.size(film.name, (film.width, film.height))
-    times = work.films.seconds(film.name, [shape.frame for shape in seen])
-    values: dict[str, str] = {}
-    for shape, time in zip(seen, times.tolist(), strict=True):
-        values = values | shape.values
-        box = _unit(work, shape.box, width, height, f"track {track.get('id', number)}, frame {shape.frame}")
-        work.persons.append(Person(film.name, time, box, _actions(work, label, values), number))
-
-
-def _between(early: _Shape, late: _Shape, step: int) -> Iterator[_Shape]:
-    for frame in range(early.frame + step, late.frame, step):
-        share = (frame - early.frame) / (late.frame - early.frame)
-        first, second, third, fourth = (a + share * (b - a) for a, b in zip(early.box, late.box, strict=True))
-        yield _Shape(frame, (first, second, third, fourth), False, early.values)
+    size = work.films.size(film.name, (film.width, film.height))
+    times = work.films.seconds(film.name, [frame for _, frame, _ in seen])
+    actions = [[] if shape.outside else _actions(work, label, each) for shape, each in zip(shapes, values, strict=True)]
+    for (place, frame, box), time in zip(seen, times.tolist(), strict=True):
+        unit = unit_box(box, size, f"{work.source}: track {track.get('id', number)}, frame {frame}")
+        work.persons.append(Person(film.name, time, unit, actions[place], number))
 
 
 def _take_image(work: _Reading, image: Element) -> None:
     task = _task_of(work, image)
     file = image.get("name") or ""
-    film, frame = _place_of(work, task, file, _number(work, image, "id", image.get("id")))
+    film, frame = _place_of(work, task, file, _frame(work, image, "id"))
     size = int(_number(work, image, "width")), int(_number(work, image, "height"))
-    known = work.annotated.setdefault(film, AnnotatedFilm(film, *size))
+    known = work.annotated.setdefault(film, AnnotatedFilm(film, *size, split=task.split))
     (time,) = work.films.seconds(film, [frame]).tolist()
     work.looked_at.setdefault(film, []).append(time)
-    width, height = work.films.size(known.name, size)
+    size = work.films.size(known.name, size)
     for element in image:
-        shape = _shape(work, element, {}, int(frame))
+        shape = _shape(work, element, {}, frame)
         if shape is None:
             continue
-        box = _unit(work, shape.box, width, height, f"image {file}")
-        who = next((value for name, value in shape.values.items() if name.lower() in _IDENTITIES), None)
+        box = unit_box(shape.box, size, f"{work.source}: image {file}")
+        who = next((value for name, value in shape.values.items() if name.lower() in IDENTITIES and value), None)
         work.persons.append(Person(film, time, box, _actions(work, _label_of(work, element), shape.values), who))
 
 
-def _place_of(work: _Reading, task: _Task, file: str, number: float) -> tuple[str, int]:
-    """The film of an image, and the number of its frame: images are named as films and frames are."""
-    if is_film_file(task.source):
-        return film_name(task.source), frame_number(file, int(number))
-    folder = Path(file).parent.as_posix()
-    if folder == ".":
-        folder = re.sub(r"[\W_]*\d+$", "", Path(file).stem) or film_name(task.source or task.name) or "images"
-    return folder, work.films.place_in_folder(folder, Path(file).name, frame_number(file, int(number)))
+def _place_of(work: _Reading, task: _Task, file: str, number: int) -> tuple[str, int]:
+    """The film of an image, and the number of its frame."""
+    if task.is_video:
+        return task.film, frame_number(file, number)
+    return work.films.place(file, number, task.film or "images")
 
 
 def _shape(work: _Reading, element: Element, steady: dict[str, str], frame: int | None = None) -> _Shape | None:
     """A box, or the box around an outline; other shapes are counted as lost."""
     if element.tag == "attribute":
         return None
-    if element.tag == "box":
-        left, top, right, bottom = (_number(work, element, key) for key in ("xtl", "ytl", "xbr", "ybr"))
-        if (angle := math.radians(_number(work, element, "rotation", "0"))) % math.pi:
-            work.lost["rotation of a box (the box around it is taken)"] += 1
-            across, down = right - left, bottom - top
-            wide = abs(across * math.cos(angle)) + abs(down * math.sin(angle))
-            high = abs(across * math.sin(angle)) + abs(down * math.cos(angle))
-            x, y = (left + right) / 2, (top + bottom) / 2
-            left, top, right, bottom = x - wide / 2, y - high / 2, x + wide / 2, y + high / 2
-    elif element.tag == "polygon":
-        work.lost["outline of a polygon (the box around it is taken)"] += 1
-        points = [point.split(",") for point in (element.get("points") or "").split(";")]
-        try:
-            xs, ys = ([float(point[place]) for point in points] for place in (0, 1))
-        except (ValueError, IndexError):
-            raise InputError(
-                f"{work.source}: a polygon has the points {element.get('points')!r}; x,y;x,y is expected"
-            ) from None
-        left, top, right, bottom = min(xs), min(ys), max(xs), max(ys)
-    else:
+    box = _box(work, element)
+    if box is None:
         work.lost[f"shape: {element.tag}"] += 1
         return None
+    if element.tag != "box":
+        work.lost[f"outline of a {element.tag} (the box around it is taken)"] += 1
+    if (angle := _number(work, element, "rotation", "0")) % 180:
+        work.lost["rotation of a box (the box around it is taken)"] += 1
+        box = turned(box, angle, ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2))
     work.lost["occluded"] += element.get("occluded") == "1"
     work.lost["group"] += element.get("group_id") not in (None, "", "0")
-    number = int(_number(work, element, "frame")) if frame is None else frame
-    return _Shape(number, (left, top, right, bottom), element.get("outside") == "1", steady | _values(element))
+    number = _frame(work, element, "frame") if frame is None else frame
+    return _Shape(number, box, element.get("outside") == "1", steady | _values(element))
+
+
+def _box(work: _Reading, element: Element) -> tuple[float, float, float, float] | None:
+    """The box of a shape in pixels; None for shapes without one."""
+
+    def numbers(*keys: str) -> list[float]:
+        return [_number(work, element, key) for key in keys]
+
+    if element.tag == "box":
+        left, top, right, bottom = numbers("xtl", "ytl", "xbr", "ybr")
+        return left, top, right, bottom
+    if element.tag == "mask":
+        left, top, width, height = numbers("left", "top", "width", "height")
+        return left, top, left + width, top + height
+    if element.tag == "ellipse":
+        x, y, across, down = numbers("cx", "cy", "rx", "ry")
+        return x - across, y - down, x + across, y + down
+    if element.tag != "polygon":
+        return None
+    points = [point.split(",") for point in (element.get("points") or "").split(";")]
+    try:
+        box = around((float(x), float(y)) for x, y in points)
+    except ValueError:
+        box = (math.nan,) * 4
+    if not all(map(math.isfinite, box)):
+        raise InputError(f"{work.source}: a polygon has the points {element.get('points')!r}; x,y;x,y is expected")
+    return box
 
 
 def _values(element: Element) -> dict[str, str]:
@@ -230,14 +251,13 @@ def _values(element: Element) -> dict[str, str]:
 
 
 def _actions(work: _Reading, label: str, values: dict[str, str]) -> list[str]:
-    kinds, actions = work.kinds[label], []
+    kinds, actions = work.kinds[label], list[str]()
     for name, value in values.items():
         kind = kinds.get(name, "text")
         if not _is_action(work, name, kind):
-            work.lost[f"attribute {name!r}"] += name.lower() not in _IDENTITIES
-        elif value.lower() not in _NONE:
-            words = [name] if kind == "checkbox" else value.split(",") if kind == "text" else [value]
-            actions += [word.strip() for word in words if word.strip().lower() not in _NONE]
+            work.lost[f"attribute {name!r}"] += name.lower() not in IDENTITIES
+        else:
+            actions += named_actions(name, value, kind)
     own = any(_is_action(work, name, kind) for name, kind in kinds.items())
     return actions if own else [label]
 
@@ -261,28 +281,16 @@ def _label_of(work: _Reading, element: Element) -> str:
 
 
 def _film_of(work: _Reading, task: _Task) -> AnnotatedFilm:
-    name = film_name(task.source or task.name)
-    film = AnnotatedFilm(name, task.width, task.height, None, None, task.source)
-    return work.annotated.setdefault(name, film)
+    film = AnnotatedFilm(task.film, task.width, task.height, None, None, task.source, task.split)
+    return work.annotated.setdefault(film.name, film)
 
 
 def _look_at_all(work: _Reading) -> None:
     """Of a video every frame was looked at, whether somebody is in it or not."""
     for task in work.tasks.values():
-        film = film_name(task.source or task.name)
-        if is_film_file(task.source) and film not in work.looked_at and task.frames:
+        if task.is_video and task.film not in work.looked_at and task.frames:
             _film_of(work, task)
-            work.looked_at[film] = work.films.seconds(film, list(task.frames)).tolist()
-
-
-def _unit(work: _Reading, box: Sequence[float], width: int, height: int, where: str) -> list[float]:
-    """Pixels as shares of the frame; what reaches over its border is cut off."""
-    if box[2] < box[0] or box[3] < box[1]:
-        found = ", ".join(f"{value:g}" for value in box)
-        raise InputError(
-            f"{work.source}: {where} has the box {found}; left before right and top before bottom are expected"
-        )
-    return [min(max(value / side, 0.0), 1.0) for value, side in zip(box, (width, height, width, height), strict=True)]
+            work.looked_at[task.film] = work.films.seconds(task.film, list(task.frames)).tolist()
 
 
 def _number(work: _Reading, element: Element, key: str, default: str | None = None) -> float:
@@ -294,6 +302,13 @@ def _number(work: _Reading, element: Element, key: str, default: str | None = No
     if not math.isfinite(number):
         raise InputError(f"{work.source}: a {element.tag} has {key} {text!r}; a number is expected")
     return number
+
+
+def _frame(work: _Reading, element: Element, key: str) -> int:
+    number = _number(work, element, key)
+    if not 0 <= number <= _MOST_FRAMES or number != int(number):
+        raise InputError(f"{work.source}: a {element.tag} has {key} {element.get(key)!r}; a frame's number is expected")
+    return int(number)
 
 
 def _whole(work: _Reading, element: Element, key: str, default: int) -> int:

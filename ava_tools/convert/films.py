@@ -19,6 +19,10 @@ from ava_tools.media.reader import open_film
 
 _SAME = 1e-3  # seconds, and frames, by which times of one frame may differ through rounding
 
+_NUMBER = re.compile(r"[\W_]*(frame|image|img)?[\W_]*\d+$", re.IGNORECASE)  # of a frame, at the end of its image's name
+
+_ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:/", re.IGNORECASE)  # a drive, or an address
+
 
 class Films:
     """A folder of films, each looked into when something is asked of it; or none."""
@@ -30,6 +34,7 @@ class Films:
         self._known: dict[str, FilmInfo | None] = {}
         self._times: dict[str, NDArray[np.float64]] = {}
         self._images: dict[str, dict[str, int]] = {}
+        self._film_of_images: dict[tuple[str, str], str] = {}
 
     def info(self, name: str) -> FilmInfo | None:
         """The film; None if it is not there or cannot be read (`validate` says more)."""
@@ -108,6 +113,29 @@ class Films:
             raise InputError(f"{info.path}: holds no image {image}, which is annotated")
         return self._images[name][image]
 
+    def place(self, image: str, number: int, otherwise: str = "images") -> tuple[str, int]:
+        """The film of an image, and which of its frames it is: FILM/000123.jpg, or FILM_000123.jpg.
+
+        Args:
+            image: its path as annotations give it.
+            number: of the frame, where its name has none.
+            otherwise: the film, where its path names none.
+        """
+        path = Path(image.replace("\\", "/"))
+        folder = path.parent.as_posix()
+        stem = _NUMBER.sub("", path.stem)
+        if (folder, stem) not in self._film_of_images:
+            self._film_of_images[folder, stem] = self._film_of_image(folder, stem) or otherwise
+        film = self._film_of_images[folder, stem]
+        return film, self.place_in_folder(film, path.name, frame_number(image, number))
+
+    def _film_of_image(self, folder: str, stem: str) -> str:
+        """Of what the path of an image may say, the first that is a film here; else its folder, else its name."""
+        whole = "" if folder == "." else film_name(folder)
+        named = [whole, Path(whole).name, stem, f"{whole}/{stem}"]
+        names = [name for name in named if name and not name.startswith("/")]
+        return next((name for name in names if self.info(name) is not None), names[0] if names else "")
+
     def _needed(self, name: str) -> str:
         where = (
             "--videos FOLDER is expected" if self.folder is None else f"and {self.folder} holds no film of that name"
@@ -127,7 +155,8 @@ def frame_number(image: str, otherwise: int) -> int:
 
 
 def film_name(file: str) -> str:
-    """What tables call a film file: no suffix; of an absolute path the file's name alone."""
+    """What tables call a film file: no suffix; of an absolute path or an address the file's name alone."""
     path = Path(file.replace("\\", "/").strip())
-    path = Path(path.name) if path.is_absolute() or ".." in path.parts else path
+    elsewhere = path.is_absolute() or ".." in path.parts or _ELSEWHERE.match(path.as_posix())
+    path = Path(path.name) if elsewhere else path
     return (path.with_suffix("") if path.suffix.lower() in FILM_SUFFIXES else path).as_posix()

@@ -17,7 +17,8 @@ _GAP = 2.0  # seconds between the parts of a film that is alone: no clip looks a
 def split_films(annotations: Annotations, share: float, seed: int) -> dict[str, str]:
     """Hold back whole films, stratified by action.
 
-    The films are dealt one by one, those with the rarest action first, to the side that lacks most of it.
+    The films are dealt one by one, those with the rarest action first, to the side that lacks most of it; an action's
+    last film goes to the side that has none.
 
     Args:
         annotations: at least two films.
@@ -33,15 +34,21 @@ def split_films(annotations: Annotations, share: float, seed: int) -> dict[str, 
         return placed
     counts = _examples(annotations, free)  # [films, actions and persons]
     order = np.random.default_rng(seed).permutation(len(free))
-    wanted = {VAL: counts.sum(axis=0) * share, TRAIN: counts.sum(axis=0) * (1 - share)}
-    left = dict(zip(order.tolist(), counts[order], strict=True))
-    while left:
-        totals = sum(left.values())
+    left = np.ones(len(free), dtype=bool)  # in this order
+    totals, holders = counts.sum(axis=0), (counts > 0).sum(axis=0)  # of the films that are left
+    wanted = {VAL: totals * share, TRAIN: totals * (1 - share)}
+    given = {name: np.zeros_like(totals) for name in wanted}
+    for _ in free:
         rarest = int(np.argmin(np.where(totals > 0, totals, np.inf)))
-        film = max(left, key=lambda number: left[number][rarest])
-        own = left.pop(film)
-        split = max((VAL, TRAIN), key=lambda name: (wanted[name][rarest], wanted[name].sum()))
+        place = int(np.argmax(np.where(left, counts[order, rarest], -1)))
+        film, left[place] = int(order[place]), False
+        own = counts[film]
+        totals, holders = totals - own, holders - (own > 0)
+        lacking = [name for name in (VAL, TRAIN) if not given[name][rarest]]
+        is_last = own[rarest] > 0 and holders[rarest] < len(lacking)
+        split = max(lacking if is_last else (VAL, TRAIN), key=lambda name: (wanted[name][rarest], wanted[name].sum()))
         wanted[split] = wanted[split] - own
+        given[split] = given[split] + own
         placed[free[film]] = split
     return _with_both_sides(placed, free, counts)
 

@@ -79,7 +79,7 @@ def find_film(folder: Path, name: str) -> Path | None:
     place = folder.joinpath(*inner)
     try:
         return _places(sorted(place.iterdir())).get(own)
-    except OSError:
+    except (OSError, ValueError):  # no folder, or no name of one
         return None
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
@@ -162,3 +163,14 @@ def numbered() -> Callable[..., np.ndarray]:
 @pytest.fixture
 def number_of() -> Callable[[np.ndarray], int]:
     return number_of_picture
+
+
+@pytest.fixture
+def make_picture() -> Callable[[Path], None]:
+    """Write an image of the films' size; its folder is made."""
+
+    def make(path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.zeros((SIZE[1], SIZE[0], 3), np.uint8))
+
+    return make
