@@ -72,16 +72,16 @@ def actions_of(
     Raises:
         InputError: an id is not in the list.
     """
-    folder = source if source.is_dir() else source.parent
-    lists = [given] if given is not None else sorted({path for each in beside for path in folder.glob(each)})
-    labels = read_labels(lists[0]) if len(lists) == 1 else ava_labels()
-    whose = str(lists[0]) if len(lists) == 1 else "AVA's 80 actions (--labels FILE names others)"
-    unknown = set(ids.dropna().astype(np.int64)) - set(labels.ids)
-    if unknown:
-        raise InputError(
-            f"{source}: has the action {min(unknown)}, which is none of {whose}; --labels FILE with it is expected"
-        )
-    return labels, f"actions are those of {whose}"
+    found = {path for each in beside for path in source.parent.glob(each)} if given is None else {given}
+    used = set(ids.dropna().astype(np.int64))
+    lists = {str(path): read_labels(path) for path in found} if len(found) == 1 else {}
+    lists |= {} if given is not None else {"AVA's list of 80 (--labels FILE names another)": ava_labels()}
+    for whose, labels in lists.items():
+        if used <= set(labels.ids):
+            return labels, f"actions are those of {whose}"
+    whose, labels = next(iter(lists.items()))
+    unknown = min(used - set(labels.ids))
+    raise InputError(f"{source}: has the action {unknown}, which is none of {whose}; --labels FILE with it is expected")
 
 
 def from_start(table: pd.DataFrame, films: Films, time_origin: float) -> pd.DataFrame:

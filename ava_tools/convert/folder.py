@@ -168,9 +168,7 @@ def annotations_of(
         persons["score"] = np.nan
     actions = actions[actions["action_id"].notna()].drop_duplicates(["box", "action_id"], ignore_index=True)
     actions = actions.astype({"box": np.int64, "action_id": np.int64})
-    return Annotations(
-        tuple(films), key_frames, persons, actions, labels, lost, tuple(notes), time_origin=time_origin
-    )
+    return Annotations(tuple(films), key_frames, persons, actions, labels, lost, tuple(notes), time_origin=time_origin)
 
 
 def _labels_csv(labels: Labels) -> str:
