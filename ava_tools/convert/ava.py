@@ -73,7 +73,7 @@ def actions_of(
         InputError: an id is not in the list.
     """
     found = {path for each in beside for path in source.parent.glob(each)} if given is None else {given}
-    used = set(ids.dropna().astype(np.int64))
+    used = set(ids.dropna())
     lists = {str(path): read_labels(path) for path in found} if len(found) == 1 else {}
     lists |= {} if given is not None else {"AVA's list of 80 (--labels FILE names another)": ava_labels()}
     for whose, labels in lists.items():
@@ -81,7 +81,9 @@ def actions_of(
             return labels, f"actions are those of {whose}"
     whose, labels = next(iter(lists.items()))
     unknown = min(used - set(labels.ids))
-    raise InputError(f"{source}: has the action {unknown}, which is none of {whose}; --labels FILE with it is expected")
+    raise InputError(
+        f"{source}: has the action {unknown:g}, which is none of {whose}; --labels FILE with it is expected"
+    )
 
 
 def from_start(table: pd.DataFrame, films: Films, time_origin: float) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from ava_tools.tables import KEY, read_key_frames, read_person_boxes, read_truth
 
 _LISTS = ("*.pbtxt", "*action_list*.txt", "*label_map*.txt")
 _RATE = 25.0  # of MultiSports
+_MOST_ACTIONS = 10_000
 
 
 def read(source: Path, films: Films, labels: Path | None = None, time_origin: float = 0.0) -> Annotations:
@@ -51,7 +52,7 @@ def _read(path: Path, films: Films, given: Path | None, time_origin: float) -> A
     names = [str(name) for name in truth[KEY[0]].unique()]
     numbered = bool(names) and all(is_film_file(name) for name in names)
     counted, notes = _without_excluded(path, truth)
-    table = _from_start(counted, films, numbered, time_origin)
+    table = _from_start(path, counted, films, numbered, time_origin)
     if numbered:
         labels, note = _labels_from_one(path, table, given)
         table["action_id"] += 0 if 0 in labels.ids else 1
@@ -62,7 +63,7 @@ def _read(path: Path, films: Films, given: Path | None, time_origin: float) -> A
     else:
         labels, note = actions_of(path, table["action_id"], given, _LISTS)
     found = table_annotations(path, table, films, labels, [note, *notes], 0.0 if numbered else time_origin)
-    boxes = [_from_start(each, films, numbered, time_origin) for each in _proposals(path, names)]
+    boxes = [_from_start(path, each, films, numbered, time_origin) for each in _proposals(path, names)]
     if not boxes:
         return found
     proposals = pd.concat(boxes, ignore_index=True)
@@ -71,13 +72,17 @@ def _read(path: Path, films: Films, given: Path | None, time_origin: float) -> A
     return replace(found, proposals=proposals[kept].reset_index(drop=True), lost=lost)
 
 
-def _from_start(table: pd.DataFrame, films: Films, numbered: bool, time_origin: float) -> pd.DataFrame:
+def _from_start(path: Path, table: pd.DataFrame, films: Films, numbered: bool, time_origin: float) -> pd.DataFrame:
     """Seconds from the start of the films: of numbers of frames, or of timestamps."""
     if not numbered:
         return from_start(table, films, time_origin)
     parts = []
     for name, rows in table.groupby(KEY[0], sort=False):
-        film, frames = film_name(str(name)), (rows["timestamp"] - 1).astype(np.int64).tolist()
+        numbers, film = rows["timestamp"], film_name(str(name))
+        wrong = numbers[(numbers < 1) | (numbers % 1 != 0)]
+        if len(wrong):
+            raise InputError(f"{path}: {name} has the frame {wrong.iloc[0]:g}, counted from 1")
+        frames = (numbers - 1).astype(np.int64).tolist()
         parts.append(rows.assign(video=film, timestamp=films.seconds(film, frames, _RATE).round(6)))
     return pd.concat(parts, ignore_index=True) if parts else table
 
@@ -85,7 +90,9 @@ def _from_start(table: pd.DataFrame, films: Films, numbered: bool, time_origin: 
 def _labels_from_one(path: Path, table: pd.DataFrame, given: Path | None) -> tuple[Labels, str]:
     """The actions of MultiSports, which csv files number from 0: of a list, else by their numbers from 1."""
     lists = [given] if given is not None else sorted(path.parent.glob("*label_map*.txt"))
-    highest = int(table["action_id"].max())
+    highest = int(table["action_id"].fillna(0).max())
+    if highest > _MOST_ACTIONS:
+        raise InputError(f"{path}: has the action {highest}; numbers from 0 to {_MOST_ACTIONS} are expected")
     if len(lists) != 1:
         return numbered_labels(highest + 1), "actions are called by their numbers (--labels FILE names them)"
     labels = read_labels(lists[0])

@@ -31,7 +31,7 @@ class Pickled:
         """
         self.path = source / name if source.is_dir() else source
         self.content: Any = safe_pickle.load(self.path)
-        self._left = 100_000 + 5 * self.path.stat().st_size
+        self._left = 100_000 + 2 * self.path.stat().st_size
 
     def mapping(self, value: Any, what: str, *keys: str) -> Mapping[Any, Any]:
         """A dict that has these keys.
@@ -85,7 +85,8 @@ class Pickled:
             said = f"{found.dtype} of shape {list(found.shape)}"
         else:
             plain = isinstance(found, float | str | np.generic) or (isinstance(found, int) and abs(found) < 10**18)
-            said = shown(repr(found)) if plain else f"a {type(found).__name__}"
+            kind = type(found).__name__
+            said = shown(repr(found)) if plain else f"a{'n' if kind[0] in 'aeio' else ''} {kind}"
         return InputError(f"{self.path}: {what} is {said}; {expected}")
 
     def _count(self, parts: int) -> None:

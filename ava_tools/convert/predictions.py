@@ -47,8 +47,8 @@ def read(
     else:
         table = _lines(source)
         known, notes = _named(source, table) if labels is None else read_labels(labels), []
-    if unknown := set(table["action_id"].astype(np.int64)) - set(known.ids):
-        raise InputError(f"{source}: has the action {min(unknown)}, which is none of {labels}")
+    if unknown := set(table["action_id"]) - set(known.ids):
+        raise InputError(f"{source}: has the action {min(unknown):g}, which is none of {labels}")
     weak = table["score"] < min_score
     if weak.any():
         notes.append(f"{int(weak.sum()):,} of {len(table):,} actions have scores below {min_score:g}")
