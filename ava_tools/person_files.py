@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import pickle
 import pickletools
 from collections.abc import Iterable
@@ -47,10 +48,14 @@ def _csv(boxes: pd.DataFrame) -> str:
     rows = boxes[_COLUMNS].to_numpy(dtype=object).tolist()
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(
-        [video, format_timestamp(time), *(f"{value:.6f}" for value in box), label, f"{score:.6f}"]
+        [video, format_timestamp(time), *(f"{value:.6f}" for value in box), label, _score(score)]
         for (video, time, *box, score), label in zip(rows, labels, strict=True)
     )
     return text.getvalue()
+
+
+def _score(score: float) -> str:
+    return "" if math.isnan(score) else f"{score:.6f}"
 
 
 def _proposals(boxes: pd.DataFrame) -> bytes:

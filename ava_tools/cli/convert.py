@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ from cyclopts.validators import Number
 
 from ava_tools.cli.claims import claimed_folder
 from ava_tools.cli.run import MisuseError, console, patience
-from ava_tools.convert.formats import FOLDER, FORMATS
+from ava_tools.convert.formats import FOLDER, FORMATS, Format, format_of
 
 if TYPE_CHECKING:
     from ava_tools.convert.annotations import Annotations
@@ -20,13 +21,16 @@ if TYPE_CHECKING:
 
 def convert(
     *sources: Path,
-    from_: Annotated[str, Parameter(name="--from")] = FOLDER,
+    from_: Annotated[str | None, Parameter(name="--from")] = None,
     to: str = FOLDER,
     out: Path,
     videos: Path | None = None,
     attributes: str | None = None,
     every: Annotated[float | None, Parameter(validator=Number(gte=0))] = None,
     frame_rate: Annotated[float | None, Parameter(validator=Number(gt=0, lte=1000))] = None,
+    time_origin: Annotated[float | None, Parameter(validator=Number(gte=-1e9, lte=1e9))] = None,
+    labels: Path | None = None,
+    min_score: Annotated[float | None, Parameter(validator=Number(gte=0, lte=1))] = None,
     held_back: Annotated[float, Parameter(validator=Number(gte=0, lt=1))] = 0.2,
     seed: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
@@ -36,14 +40,17 @@ def convert(
     The folder has dataset.yaml, labels.csv and a csv for each split; the films stay where they are.
 
     Args:
-        sources: Annotation files or folders; without --from data set folders.
-        from_: Their format, see the list below.
+        sources: Annotation files or folders.
+        from_: Their format, see the list below. Default: what each looks like: data set folder, results of predict.
         to: Format that is wanted; without it a data set folder.
         out: The folder, or the file.
         videos: Folder of the films, or of folders of frames, named as the annotations name them.
         attributes: The only attributes of persons that name actions, with commas between. Default: all that can.
         every: Seconds between key frames. Default: all annotated frames; half a second where they are dense. 0: all.
         frame_rate: Images a second of folders of frames, and of films that are not there.
+        time_origin: Timestamp of the films' start in AVA's csv files, 900 where AVA's films are cut at 900 seconds.
+        labels: List of the actions, for csv files of action ids. Default: the pbtxt beside them, or AVA's 80.
+        min_score: Least score of actions that a model found.
         held_back: Share of the examples, in whole films, that become the split val; 0: none.
         seed: Decides between splits that are equally good.
         overwrite: Replace an existing data set.
@@ -55,20 +62,27 @@ def convert(
 
     if not sources:
         raise MisuseError("a SOURCE is missing: an annotation file, or a data set's folder")
-    for option, name, able in (("--from", from_, "reads"), ("--to", to, "writes")):
-        names = [each for each, form in FORMATS.items() if getattr(form, able)]
-        if name not in names:
-            raise MisuseError(f"{option} is {name!r}; any of {', '.join(names)} is expected")
-    if from_ == to == FOLDER:
+    _refuse_unknown("--to", to, "writes")
+    if from_ is not None:
+        _refuse_unknown("--from", from_, "reads")
+    formats = [from_ or format_of(source) for source in sources]
+    if set(formats) == {to}:
         raise MisuseError("--from FORMAT or --to FORMAT is missing")
-    if attributes is not None and not FORMATS[from_].attributes:
-        able = ", ".join(name for name, form in FORMATS.items() if form.attributes)
-        raise MisuseError(f"--attributes is given, but {from_} has none; {able} have")
     wanted = None if attributes is None else [name.strip() for name in attributes.split(",") if name.strip()]
-    films = Films(videos or _folder_of_films(sources, from_), frame_rate)
+    given: dict[str, object] = {"attributes": wanted, "labels": labels, "min_score": min_score}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in given:
+        if not any(name in FORMATS[each].options for each in formats):
+            able = ", ".join(each for each, form in FORMATS.items() if name in form.options)
+            option = f"--{name.replace('_', '-')}"
+            raise MisuseError(f"{option} is given, but {formats[0]} has no use for it; {able} have")
+    given |= {} if time_origin is None else {"time_origin": time_origin}
+    films = Films(videos or _folder_of_films(sources, formats[0]), frame_rate)
     with patience("reading"):
-        parts = [FORMATS[from_].read(source, films, wanted) for source in sources]
+        parts = [_read(FORMATS[each], source, films, given) for each, source in zip(formats, sources, strict=True)]
         annotations = joined(parts, [str(source) for source in sources])
+        if time_origin is not None:
+            annotations = replace(annotations, time_origin=time_origin)
     _tell(annotations, films)
     with claimed_folder(out, overwrite) as folder:
         assert folder is not None
@@ -76,10 +90,20 @@ def convert(
             assert films.folder is not None
             annotations, told = spaced(annotations, every)
             console.print(f"note: {told}")
-            files = write_data_set(annotations, folder, films.folder, held_back, seed, frame_rate)
+            files = write_data_set(annotations, folder, films.folder, held_back, seed, films.frame_rate)
         else:
             files = FORMATS[to].write(annotations, folder, films)
     print("\n".join(map(str, files)))
+
+
+def _refuse_unknown(option: str, name: str, able: str) -> None:
+    names = [each for each, form in FORMATS.items() if getattr(form, able)]
+    if name not in names:
+        raise MisuseError(f"{option} is {name!r}; any of {', '.join(names)} is expected")
+
+
+def _read(form: Format, source: Path, films: Films, given: Mapping[str, object]) -> Annotations:
+    return form.read(source, films, **{name: value for name, value in given.items() if name in form.options})
 
 
 def _folder_of_films(sources: Sequence[Path], format_name: str) -> Path:

@@ -49,10 +49,12 @@ class Annotations:
         persons: video, timestamp, x1 y1 x2 y2 (0-1 of the frame), person (`NOBODY`: no identity), score (NaN: none);
             a row a person and key frame, numbered from 0.
         actions: box (number of the row in ``persons``), action_id; a row an action, each once. A person without any
-            does nothing that the labels name.
+            does nothing that the labels name. Those of a model have a score besides.
         labels: the actions.
         lost: what the format says that has no place here, and how often.
         notes: a sentence for each decision that a user should know.
+        proposals: boxes of a person detector, as `read_person_boxes` gives them; None: there are none.
+        time_origin: timestamp that the start of a film has in csv files, where these have been read or are written.
     """
 
     films: tuple[AnnotatedFilm, ...]
@@ -62,6 +64,21 @@ class Annotations:
     labels: Labels
     lost: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    proposals: pd.DataFrame | None = None
+    time_origin: float = 0.0
+
+    def moved(self, seconds: float) -> Annotations:
+        """With timestamps that are later by some seconds."""
+
+        def later(table: pd.DataFrame) -> pd.DataFrame:
+            return table.assign(timestamp=(table["timestamp"] + seconds).round(6))
+
+        return replace(
+            self,
+            key_frames=later(self.key_frames),
+            persons=later(self.persons),
+            proposals=None if self.proposals is None else later(self.proposals),
+        )
 
     def of_key_frames(self, key_frames: pd.DataFrame) -> Annotations:
         """The part that lies on some key frames."""
@@ -69,14 +86,15 @@ class Annotations:
         chosen = np.flatnonzero(pd.MultiIndex.from_frame(self.persons[KEY]).isin(wanted))
         place = pd.Series(np.arange(len(chosen)), index=chosen)
         actions = self.actions[self.actions["box"].isin(chosen)]
-        return Annotations(
-            self.films,
-            key_frames[KEY].reset_index(drop=True),
-            self.persons.iloc[chosen].reset_index(drop=True),
-            actions.assign(box=actions["box"].map(place).astype(np.int64)).reset_index(drop=True),
-            self.labels,
-            self.lost,
-            self.notes,
+        proposals = self.proposals
+        if proposals is not None:
+            proposals = proposals[pd.MultiIndex.from_frame(proposals[KEY]).isin(wanted)].reset_index(drop=True)
+        return replace(
+            self,
+            key_frames=key_frames[KEY].reset_index(drop=True),
+            persons=self.persons.iloc[chosen].reset_index(drop=True),
+            actions=actions.assign(box=actions["box"].map(place).astype(np.int64)).reset_index(drop=True),
+            proposals=proposals,
         )
 
 
@@ -111,6 +129,8 @@ def joined(parts: Sequence[Annotations], names: Sequence[str]) -> Annotations:
     lost: Counter[str] = Counter()
     for part in parts:
         lost.update(part.lost)
+    proposals = [part.proposals for part in parts if part.proposals is not None]
+    origins = {part.time_origin for part in parts}
     return Annotations(
         films=tuple(film for part in parts for film in part.films),
         key_frames=pd.concat([part.key_frames for part in parts], ignore_index=True),
@@ -119,6 +139,8 @@ def joined(parts: Sequence[Annotations], names: Sequence[str]) -> Annotations:
         labels=labels,
         lost=lost,
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+        proposals=pd.concat(proposals, ignore_index=True) if proposals else None,
+        time_origin=origins.pop() if len(origins) == 1 else 0.0,
     )
 
 

@@ -84,6 +84,8 @@ class Films:
             times = self._times[name]
             inside = np.clip(numbers, 0, len(times) - 1)
             return np.asarray(times[inside] + (numbers - inside) / float(info.rate))  # beyond the end: for validate
+        if info is not None and self.frame_rate is None:
+            self.frame_rate = annotated_rate  # folders of frames share one rate in a data set
         rate = self.frame_rate or annotated_rate or (30.0 if info is not None else None)
         if rate is None:
             raise InputError(f"{name}: its frames a second are not in the annotations; {self._needed(name)}")
@@ -101,6 +103,10 @@ class Films:
             after = np.searchsorted(times, seconds + _SAME, side="right") - 1
             return np.asarray(np.clip(after, 0, len(times) - 1), dtype=np.int64)
         return np.floor(seconds / step + _SAME).astype(np.int64)
+
+    def called(self, *names: str) -> str:
+        """The first of some names that a film has; the first one if none has."""
+        return next((name for name in names if self.info(name) is not None), names[0])
 
     def place_in_folder(self, name: str, image: str, number: int) -> int:
         """Which frame of a folder of frames an image is; ``number`` where the folder is not there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from ava_tools.labels import Labels, ava_labels
 from ava_tools.manifest import MANIFEST, read_data_set
 from ava_tools.media.library import open_library
 from ava_tools.media.probe import FilmInfo
+from ava_tools.person_files import save_person_boxes
 from ava_tools.tables import COORDINATES, KEY, format_timestamp, read_truth
 
 LABELS = "labels.csv"
@@ -47,19 +48,25 @@ def write_data_set(
     """
     if annotations.key_frames.empty:
         raise InputError("no frame is annotated; there is nothing to make a data set of")
-    parts = _parts(annotations, share, seed)
+    parts = _parts(annotations.moved(annotations.time_origin), share, seed)
     out.mkdir(parents=True, exist_ok=True)
     manifest: dict[str, object] = {"films": _relative(films, out)}
     files = []
     if annotations.labels != ava_labels():
         files.append(_write(out / LABELS, _labels_csv(annotations.labels)))
         manifest["labels"] = LABELS
+    if annotations.time_origin:
+        manifest["time_origin"] = annotations.time_origin
     if frame_rate is not None:
         manifest["frame_rate"] = frame_rate
     splits = {}
     for name, part in parts.items():
         files.append(_write(out / f"{name}.csv", truth_csv(part)))
         splits[name] = {"truth": f"{name}.csv"}
+        if part.proposals is not None:
+            splits[name]["boxes"] = f"{name}_boxes.csv"
+            files.append(out / f"{name}_boxes.csv")
+            save_person_boxes(part.proposals, files[-1])
     manifest["splits"] = splits
     files.append(_write(out / MANIFEST, yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True)))
     return files
@@ -120,34 +127,56 @@ def read(path: Path, films: Films) -> Annotations:
     truth["timestamp"] = (truth["timestamp"] - data_set.time_origin).round(6)
     library = open_library(data_set.films, truth[KEY[0]], data_set.frame_rate)
     film_splits = truth.groupby(KEY[0], sort=False)["split"].first()
-    annotated = tuple(_film(str(name), split, library.films.get(str(name))) for name, split in film_splits.items())
-    return annotations_of(truth, annotated, data_set.read_labels())
+    annotated = [film_of(str(name), library.films.get(str(name)), split) for name, split in film_splits.items()]
+    return annotations_of(truth, annotated, data_set.read_labels(), time_origin=data_set.time_origin)
 
 
-def _film(name: str, split: str, info: FilmInfo | None) -> AnnotatedFilm:
+def film_of(name: str, info: FilmInfo | None, split: str | None = None) -> AnnotatedFilm:
+    """A film that its annotations say nothing about but its name."""
     if info is None:
         return AnnotatedFilm(name, split=split)
     frames = None if info.duration is None else round(info.duration * float(info.rate))
     return AnnotatedFilm(name, info.width, info.height, float(info.rate), frames, info.path.name, split)
 
 
-def annotations_of(truth: pd.DataFrame, films: tuple[AnnotatedFilm, ...], labels: Labels) -> Annotations:
-    """A table of `read_truth`, or one with scores, as annotations; equal boxes of a key frame are one person."""
-    key_frames = truth[KEY].drop_duplicates(ignore_index=True)
+def annotations_of(
+    truth: pd.DataFrame,
+    films: Sequence[AnnotatedFilm],
+    labels: Labels,
+    lost: Mapping[str, int] = {},
+    notes: Sequence[str] = (),
+    time_origin: float = 0.0,
+) -> Annotations:
+    """A table of `read_truth`, or one with scores, as annotations; equal boxes of a key frame are one person.
+
+    Where actions have scores, that of a person is the highest of them.
+    """
+    truth = truth.reset_index(drop=True)
+    place = truth[KEY[0]].map({film.name: number for number, film in enumerate(films)})
+    by_time = np.lexsort((truth["timestamp"].to_numpy(), place.to_numpy()))
+    key_frames = truth.loc[by_time, KEY].drop_duplicates(ignore_index=True)
     rows = truth[truth["x1"].notna()].reset_index(drop=True)
     person = rows["person"].fillna(NOBODY).astype(np.int64) if "person" in rows else NOBODY
-    score = rows["score"].astype(float) if "score" in rows else np.nan
-    rows = rows.assign(person=person, score=score)
+    rows = rows.assign(person=person)
     identity = rows.groupby([*KEY, *COORDINATES, "person"], sort=False).ngroup()
-    persons = rows[~identity.duplicated()][[*KEY, *COORDINATES, "person", "score"]].reset_index(drop=True)
-    actions = pd.DataFrame({"box": identity, "action_id": rows["action_id"]}).dropna().drop_duplicates()
-    return Annotations(films, key_frames, persons, actions.astype(np.int64).reset_index(drop=True), labels)
+    persons = rows.loc[~identity.duplicated(), [*KEY, *COORDINATES, "person"]].reset_index(drop=True)
+    actions = pd.DataFrame({"box": identity, "action_id": rows["action_id"]})
+    if "score" in rows:
+        persons["score"] = rows.groupby(identity)["score"].max()
+        actions["score"] = rows["score"]
+    else:
+        persons["score"] = np.nan
+    actions = actions[actions["action_id"].notna()].drop_duplicates(["box", "action_id"], ignore_index=True)
+    actions = actions.astype({"box": np.int64, "action_id": np.int64})
+    return Annotations(tuple(films), key_frames, persons, actions, labels, lost, tuple(notes), time_origin=time_origin)
 
 
 def _labels_csv(labels: Labels) -> str:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(
-        [action.id, action.name, *([action.kind] if action.kind else [])] for action in labels
+        [action.id, action.name, *([action.kind or ""] if action.kind or not action.scored else [])]
+        + ([] if action.scored else ["0"])
+        for action in labels
     )
     return text.getvalue()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,19 +19,18 @@ class Format(NamedTuple):
         module: of this package, with ``read(source, films)`` or ``write(annotations, out, films)``, or both.
         what: one line for the list.
         reads, writes: what of the two it has.
-        attributes: whether ``read`` takes as third argument which attributes of persons name actions.
+        options: names of what its ``read`` takes besides.
     """
 
     module: str
     what: str
     reads: bool = True
     writes: bool = False
-    attributes: bool = False
+    options: frozenset[str] = frozenset()
 
-    def read(self, source: Path, films: Films, attributes: Sequence[str] | None = None) -> Annotations:
+    def read(self, source: Path, films: Films, **options: object) -> Annotations:
         """Read a file or folder."""
-        choice = (attributes,) if self.attributes else ()
-        found: Annotations = import_module(f"ava_tools.convert.{self.module}").read(source, films, *choice)
+        found: Annotations = import_module(f"ava_tools.convert.{self.module}").read(source, films, **options)
         return found
 
     def write(self, annotations: Annotations, out: Path, films: Films) -> list[Path]:
@@ -40,12 +39,40 @@ class Format(NamedTuple):
         return files
 
 
+_ATTRIBUTES = frozenset({"attributes"})
+_TABLE = frozenset({"labels", "time_origin"})
 FOLDER = "folder"
 FORMATS: Mapping[str, Format] = {
     FOLDER: Format("folder", "a data set folder, its dataset.yaml", writes=True),
-    "cvat": Format("cvat", "CVAT for video 1.1, CVAT for images 1.1: annotations.xml", writes=True, attributes=True),
-    "coco": Format("coco", "COCO's json with images of films", writes=True, attributes=True),
-    "coco-video": Format("coco", "COCO's json with videos: COCO-VID, TAO, YouTube-VIS", attributes=True),
-    "label_studio": Format("label_studio", "Label Studio's json of video rectangles", writes=True, attributes=True),
-    "via": Format("via", "VIA's json, projects and annotations of VIA 2, projects of VIA 3", attributes=True),
+    "ava": Format("ava", "AVA's and AVA-Kinetics' csv, a pbtxt beside it", writes=True, options=_TABLE),
+    "coco": Format("coco", "COCO's json with images of films", writes=True, options=_ATTRIBUTES),
+    "coco-video": Format("coco", "COCO's json with videos: COCO-VID, TAO, YouTube-VIS", options=_ATTRIBUTES),
+    "cvat": Format(
+        "cvat", "CVAT for video 1.1, CVAT for images 1.1: annotations.xml", writes=True, options=_ATTRIBUTES
+    ),
+    "jhmdb": Format("jhmdb", "JHMDB-GT.pkl, UCF101v2-GT.pkl: tubes of the ACT detector's form"),
+    "label_studio": Format("label_studio", "Label Studio's json of video rectangles", writes=True, options=_ATTRIBUTES),
+    "mmaction2": Format("mmaction2", "csv of AVA or MultiSports with proposals, exclusions, labels", options=_TABLE),
+    "mot": Format("mot", "MOTChallenge's gt/gt.txt with seqinfo.ini; CVAT's MOT 1.1", writes=True),
+    "multisports": Format("multisports", "multisports_GT.pkl"),
+    "predictions": Format(
+        "predictions", "results of predict: FILM.jsonl, FILM.csv", options=_TABLE | frozenset({"min_score"})
+    ),
+    "supervisely": Format("supervisely", "Supervisely's video project, or NAME.mp4.json"),
+    "ucf101_24": Format("ucf101_24", "pyannot.pkl of the corrected UCF101-24"),
+    "via": Format("via", "VIA's json, projects and annotations of VIA 2, projects of VIA 3", options=_ATTRIBUTES),
 }
+
+
+def format_of(source: Path) -> str:
+    """What a source looks like: lines of json and csv files with scores are results of predict; else a data set."""
+    suffix = source.suffix.lower()
+    if suffix == ".xml":
+        return "cvat"
+    if suffix == ".jsonl":
+        return "predictions"
+    if suffix == ".csv" and source.is_file():
+        with source.open(encoding="utf-8", errors="replace") as file:
+            cells = file.readline(10_000).strip().split(",")
+        return "predictions" if len(cells) == 8 and "." in cells[-1] else "ava"
+    return FOLDER

@@ -75,7 +75,11 @@ def _with_both_sides(
 
 
 def split_time(key_frames: pd.DataFrame, share: float) -> Mapping[str, pd.DataFrame]:
-    """The last part of a film that is alone is held back; what lies between the parts is left out."""
+    """The last part of a film that is alone is held back; what lies between the parts is left out.
+
+    Of a film that is too short for that nothing is held back.
+    """
     times = key_frames["timestamp"]
     border = float(times.quantile(1 - share))
-    return {TRAIN: key_frames[times < border], VAL: key_frames[times >= border + _GAP]}
+    parts = {TRAIN: key_frames[times < border], VAL: key_frames[times >= border + _GAP]}
+    return {TRAIN: key_frames} if any(part.empty for part in parts.values()) else parts
