@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -39,7 +37,6 @@ _FEW = 24  # pictures; fewer are larger, up to twice as wide
 _LETTERS = 15  # pixels
 _GAP = 10  # pixels between pictures
 _LEAST_SIDE = 480  # pixels of a film's shorter side; smaller ones are enlarged, so that names can be read
-_PEERS = 16  # key frames among which that of the film seen least is taken
 
 
 @dataclass(frozen=True)
@@ -121,39 +118,6 @@ def read_shown_truth(data_set: DataSet, split: str | None = None, film: str | No
     return Truth(
         annotations_of(readable, (), data_set.read_labels()), library, data_set.time_origin, data_set.frame_rate
     )
-
-
-def chosen_key_frames(annotations: Annotations, count: int, seed: int = 0) -> pd.DataFrame:
-    """Some key frames, drawn so that every action is among them about equally often, and as many films as can be.
-
-    Returns:
-        video and timestamp, rising within a film; films in the order of the truth.
-    """
-    key_frames = annotations.key_frames.assign(film=pd.factorize(annotations.key_frames[KEY[0]])[0])
-    rank = np.random.default_rng(seed).permutation(len(key_frames))
-    number = pd.Series(np.arange(len(key_frames)), index=pd.MultiIndex.from_frame(key_frames[KEY]))
-    frame = number.reindex(pd.MultiIndex.from_frame(annotations.persons[KEY])).to_numpy()
-    pairs = pd.DataFrame({"action": annotations.actions["action_id"], "frame": frame[annotations.actions["box"]]})
-    pairs = pairs.drop_duplicates().assign(rank=lambda table: rank[table["frame"]]).sort_values("rank")
-    queues: dict[Any, list[int]] = pairs.groupby("action")["frame"].apply(list).to_dict()
-    actions_of = pairs.groupby("frame")["action"].apply(list).to_dict()
-    film = key_frames["film"].tolist()
-    others = np.argsort(rank).tolist()  # once no action is left
-    seen: Counter[int] = Counter()
-    films: Counter[int] = Counter()
-    taken: dict[int, None] = {}
-    while len(taken) < min(count, len(key_frames)):
-        action = min(queues, key=lambda each: (seen[each], len(queues[each])), default=None)
-        queue = others if action is None else queues[action]
-        peers = list(islice((place for place in queue if place not in taken), _PEERS))
-        if action is not None and not peers:
-            del queues[action]
-            continue
-        best = min(peers, key=lambda place: films[film[place]])
-        taken[best] = None
-        films[film[best]] += 1
-        seen.update(actions_of.get(best, []))
-    return key_frames.iloc[list(taken)].sort_values(["film", KEY[1]])[KEY]
 
 
 def save_sheet(truth: Truth, wanted: pd.DataFrame, path: Path) -> tuple[str, ...]:

@@ -64,7 +64,8 @@ def preview(
 
 def _save(truth: Truth, path: Path, count: int, seed: int) -> tuple[str, ...]:
     """Write a sheet, or a film; returns what went wrong on the way."""
-    from ava_tools.preview import chosen_key_frames, save_film, save_sheet
+    from ava_tools.preview import save_film, save_sheet
+    from ava_tools.preview_choice import chosen_key_frames
 
     if path.suffix.lower() == ".mp4":
         save_film(truth, path)

@@ -15,7 +15,8 @@ from ava_tools.cli.run import run
 from ava_tools.convert.folder import annotations_of
 from ava_tools.labels import Action, Labels
 from ava_tools.manifest import read_data_set
-from ava_tools.preview import chosen_key_frames, read_shown_truth
+from ava_tools.preview import read_shown_truth
+from ava_tools.preview_choice import chosen_key_frames
 from ava_tools.tables import read_truth
 
 GAP, CAPTION = 10, 30  # pixels around the pictures of a sheet, and below each
