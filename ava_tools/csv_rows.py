@@ -88,14 +88,24 @@ def _quickly(text: str, row_format: RowFormat) -> pd.DataFrame | None:
     table, values = table[~blank], values[~blank]
     must = [column in row_format.required and column not in row_format.may_be_empty for column in numbers]
     lacking = np.isnan(values[:, must]).any(axis=1)
-    if row_format.frame_rows:
-        lacking &= ~(np.isfinite(values[:, 0]) & np.isnan(values[:, 1:]).all(axis=1))
+    lacking &= ~_are_frames(values, row_format)
+    empty = np.isnan(values[:, [column in row_format.may_be_empty for column in numbers]]).any(axis=1)
+    if empty.any():  # pandas does not tell empty cells from lacking ones
+        lines, commas = text.split("\n"), len(row_format.required) - 1
+        short = np.array([lines[number - 1].count(",") < commas for number in table.index[empty]])
+        lacking[np.flatnonzero(empty)[short & ~_are_frames(values[empty], row_format)]] = True
     right = not lacking.any() and not np.isinf(values).any() and (table["one too many"].isin(["", np.nan])).all()
     videos = table[first].str.strip()
     if not right or (videos == "").any():
         return None
     kept: pd.DataFrame = table[[first, *numbers]].assign(**{first: videos})
     return kept.assign(**{TEXT: _texts(text, row_format)[~blank]}) if row_format.text_of else kept
+
+
+def _are_frames(values: NDArray[np.float64], row_format: RowFormat) -> NDArray[np.bool_]:
+    """``bool[R]`` which rows name a key frame alone, where that is allowed."""
+    alone = np.isfinite(values[:, 0]) & np.isnan(values[:, 1:]).all(axis=1)
+    return alone & row_format.frame_rows
 
 
 def _texts(text: str, row_format: RowFormat) -> NDArray[np.object_]:

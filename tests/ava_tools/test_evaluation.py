@@ -462,19 +462,20 @@ def test_the_worth_of_person_boxes_is_printed(tmp_path, capsys):
     assert run(app, arguments) == 0
     assert capsys.readouterr().out.splitlines() == [
         "2 persons in the truth, 1 boxes on its key frames",
-        "recall at IoU 0.5: 0.5000",
-        "recall at IoU 0.75: 0.5000",
-        "recall at IoU 0.9: 0.0000",
+        "recall at IoU 0.5 (persons whom any box fits): 0.5000",
+        "recall at IoU 0.75 (persons whom any box fits): 0.5000",
+        "recall at IoU 0.9 (persons whom any box fits): 0.0000",
         "frame mAP with perfect scores (IoU 0.5): 0.7500",
         "AP 0.4040, AP50 0.5050, AP75 0.5050 (COCO's, by pycocotools)",
-        "large (from 20% of the frame): 2, recall 0.5000 at IoU 0.5, 0.4000 on average from 0.5 to 0.95",
+        "large (from 20% of the frame): 2, AP 0.4040, COCO's recall (one person a box) 0.5000 at IoU 0.5, 0.4000 on "
+        "average from 0.5 to 0.95",
         "",
-        "score from   boxes a key frame   recall   boxes that fit a person",
+        "score from   boxes a key frame   persons whom any box fits   boxes that fit a person",
         *[
-            f"      {least:.2f}                1.00   0.5000                    1.0000"
+            f"      {least:.2f}                1.00                      0.5000                    1.0000"
             for least in (0.3, 0.5, 0.7, 0.8, 0.9)
         ],
-        "      0.95                0.00   0.0000                         -",
+        "      0.95                0.00                      0.0000                         -",
     ]
 
 

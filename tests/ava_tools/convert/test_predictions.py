@@ -152,7 +152,10 @@ def test_predictions_are_corrected_in_cvat_and_trained_on(make_film, tmp_path, c
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--from", "cvat", "a.xml", "--min-score", "0.5"], "--min-score means nothing to --from cvat"),
+        (
+            ["--from", "cvat", "a.xml", "--min-score", "0.5"],
+            "--min-score is given, but cvat has no use for it; predictions have",
+        ),
         (["--from", "what", "a.xml"], "--from is 'what'; any of "),
         (["--to", "ucf101_24", "a.jsonl"], "--to is 'ucf101_24'; any of "),
         (["--from", "folder", "a"], "--from FORMAT or --to FORMAT is missing"),
