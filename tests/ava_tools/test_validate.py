@@ -156,7 +156,7 @@ def test_boxes(data, box, check):
         pytest.param(train(7, f"a,12.5,{LEFT},1,0"), [("after-film", "train.csv", 7)], id="after_the_film"),
         pytest.param({"train.csv": {7: "a,10.2"}}, [], id="at_the_very_end"),
         pytest.param(train(7, f"a,1e300,{LEFT},1,0"), [("not-a-number", "train.csv", 7)], id="beyond_all_times"),
-        pytest.param(train(7, f"b,3.5,{LEFT},1,0"), [("splits-overlap", "train.csv", 7)], id="film_in_both"),
+        pytest.param(train(7, f"b,4.9,{LEFT},1,0"), [("splits-overlap", "train.csv", 7)], id="film_in_both"),
         pytest.param(train(7, f"b.mp4,3.5,{LEFT},1,0"), [("splits-overlap", "train.csv", 7)], id="by_another_name"),
         pytest.param(train(7, f"b,5,{LEFT},1,0"), [("film-in-two-splits", "train.csv", 7)], id="far_from_each_other"),
         pytest.param(
