@@ -246,10 +246,14 @@ def _boxes_to_merge(path: str | Path, may_lack_label: bool) -> pd.DataFrame:
         return _with_rounded_time(table, str(path)).assign(**{TEXT: written})
     last = "score" if may_lack_label else "person"
     optional, frame_rows = (2, False) if may_lack_label else (1, True)
-    columns = [*KEY, *COORDINATES, "action_id", last]
-    table = read_rows(
-        data, str(path), RowFormat(columns, optional=optional, frame_rows=frame_rows, text_of=COORDINATES)
+    row_format = RowFormat(
+        [*KEY, *COORDINATES, "action_id", last],
+        optional=optional,
+        may_be_empty=frozenset({"action_id"}),
+        frame_rows=frame_rows,
+        text_of=COORDINATES,
     )
+    table = read_rows(data, str(path), row_format)
     table = table[table["x1"].notna()]
     _check_labelled(table, str(path))
     return _with_rounded_time(table, str(path))

@@ -124,7 +124,10 @@ CHECKS = (
     ),
     Check("label-unused", "warning", split_checks.unused_labels, "Annotate the action, or take it off the list."),
     Check(
-        "action-with-one-example", "warning", split_checks.single_examples, "Annotate more of it; none is learnt so."
+        "action-with-one-example",
+        "warning",
+        split_checks.single_examples,
+        "Annotate more of it: one is too few to learn from.",
     ),
     Check(
         "action-on-one-side",

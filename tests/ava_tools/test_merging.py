@@ -114,3 +114,11 @@ def test_wrong_predicted_boxes(tmp_path, text, message):
     predicted.write_text(text)
     with pytest.raises(InputError, match=message):
         merge_boxes([truth], [predicted])
+
+
+def test_an_annotated_person_without_action(tmp_path):
+    file = tmp_path / "truth.csv"
+    file.write_text("a,1,0.1,0.1,0.5,0.5,,0\na,1,0.2,0.2,0.5,0.5,3,1\n")
+    merged = merge_boxes([file])
+    assert merged.boxes["x1"].tolist() == [0.1, 0.2]
+    assert merged.labels.values.tolist() == [[1, 3]]

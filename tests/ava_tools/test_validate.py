@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 from fractions import Fraction
 
 import av
@@ -14,6 +15,8 @@ import yaml
 from ava_tools.cli.main import app
 from ava_tools.cli.run import run
 from ava_tools.errors import InputError
+from ava_tools.manifest import read_data_set
+from ava_tools.tables import merge_boxes
 from ava_tools.validate import validate
 from ava_tools.validate.checks import CHECKS
 
@@ -41,8 +44,8 @@ FILES = {"labels.csv": ["1,run", "2,sit"], "train.csv": TRAIN, "val.csv": VAL, "
 def data(tmp_path, make_film):
     """Writes the clean data set, or one with other lines: {file: {line: text}}."""
     (tmp_path / "films").mkdir()
-    for name in ("a", "b"):
-        make_film(f"films/{name}.mp4", count=20, rate=2, gop=20)
+    film = make_film("films/a.mp4", count=20, rate=2, gop=20)
+    shutil.copy(film, tmp_path / "films" / "b.mp4")
 
     def write(changes=None, **manifest):
         (tmp_path / "dataset.yaml").write_text(yaml.safe_dump(MANIFEST | manifest))
@@ -56,6 +59,17 @@ def data(tmp_path, make_film):
 
 def found(path, deep=False):
     return [(each.check, each.file.name, each.line) for each in validate(path, deep)]
+
+
+def refused(path):
+    """Whether training could not read the files."""
+    splits = read_data_set(path).splits.values()
+    try:
+        for split in splits:
+            merge_boxes(split.truth, split.boxes)
+    except InputError:
+        return True
+    return False
 
 
 def train(line, text):
@@ -85,7 +99,9 @@ BOX_MISTAKES = [
 @pytest.mark.parametrize(("box", "check"), BOX_MISTAKES)
 def test_boxes(data, box, check):
     files = {"train.csv": {7: f"a,2.5,{box},2,1"}, "boxes.csv": {7: f"a,2.5,{box},,0.9"}}
-    assert found(data(files)) == [(check, "train.csv", 7), (check, "boxes.csv", 7)]
+    path = data(files)
+    assert found(path) == [(check, "train.csv", 7), (check, "boxes.csv", 7)]
+    assert refused(path) == (check != "box-flat")
 
 
 @pytest.mark.parametrize(
@@ -140,7 +156,7 @@ def test_boxes(data, box, check):
         pytest.param(train(7, f"a,12.5,{LEFT},1,0"), [("after-film", "train.csv", 7)], id="after_the_film"),
         pytest.param({"train.csv": {7: "a,10.2"}}, [], id="at_the_very_end"),
         pytest.param(train(7, f"a,1e300,{LEFT},1,0"), [("not-a-number", "train.csv", 7)], id="beyond_all_times"),
-        pytest.param(train(7, f"b,3.5,{LEFT},1,0"), [("splits-overlap", "train.csv", 7)], id="film_in_both"),
+        pytest.param(train(7, f"b,4.9,{LEFT},1,0"), [("splits-overlap", "train.csv", 7)], id="film_in_both"),
         pytest.param(train(7, f"b.mp4,3.5,{LEFT},1,0"), [("splits-overlap", "train.csv", 7)], id="by_another_name"),
         pytest.param(train(7, f"b,5,{LEFT},1,0"), [("film-in-two-splits", "train.csv", 7)], id="far_from_each_other"),
         pytest.param(
@@ -151,7 +167,9 @@ def test_boxes(data, box, check):
     ],
 )  # fmt: skip
 def test_mistakes(data, changes, expected):
-    assert found(data(changes)) == expected
+    path = data(changes)
+    assert found(path) == expected
+    assert not refused(path) or "error" in {finding.severity for finding in validate(path)}
 
 
 def test_ids_from_zero(data):
