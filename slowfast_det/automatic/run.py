@@ -10,8 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from ava_tools.cli.outputs import save_under
+from ava_tools.errors import InputError
 from ava_tools.html_report import save_html
 from ava_tools.manifest import read_data_set
+from ava_tools.validate import validate
 from slowfast_det.automatic.estimate import seconds_of_training
 from slowfast_det.automatic.facts import Facts, read_facts
 from slowfast_det.automatic.persons import Settled, settle_persons
@@ -25,6 +27,7 @@ from slowfast_det.training.loop import BEST, LAST, STATE
 from slowfast_det.training.run import run_training
 from slowfast_det.weights.files import open_weights
 
+_LEFT_OUT = {"film-missing", "film-unreadable", "before-film", "after-film"}
 _MODEL, _REPORT = "best.safetensors", "report.html"
 _MIN_SCORE = 0.3  # of actions with too few examples to choose a score by
 
@@ -72,10 +75,13 @@ def train_folder(data: Path, overrides: Sequence[str], world: World, talk: Talk)
     Raises:
         InputError: a file is wrong, or nothing is left to train on.
     """
+    _refuse_what_is_wrong(data, world, talk)
     folder: Path = world.gather(_folder(data))[0]
+    folder.mkdir(exist_ok=True)
     given = dict(text.partition("=")[::2] for text in overrides)
     facts = read_facts(read_data_set(data), world.device)
     choice = choose(facts, given.get("init"))
+    read_recipe(choice.recipe, [*choice.settings, *overrides])  # what is wrong with it should not show late
     talk.show(facts, choice)
     persons = settle_persons(data, facts, given.get("persons.source"), folder, world, talk.tell)
     recipe = _recipe(data, facts, choice, persons, folder, overrides)
@@ -85,6 +91,22 @@ def train_folder(data: Path, overrides: Sequence[str], world: World, talk: Talk)
     talk.tell(f"{steps:,} steps, about {_duration(seconds)} on {world.size} x {world.device.type}")
     run_training(recipe, preparation.task, world)
     return _finished(data, facts, recipe, persons, folder, world, talk)
+
+
+def _refuse_what_is_wrong(data: Path, world: World, talk: Talk) -> None:
+    """Look for mistakes in the data set; films and moments that are not there are left out by the training itself."""
+    findings = validate(data) if world.is_first else ()
+    errors = [each for each in findings if each.severity == "error" and each.check not in _LEFT_OUT]
+    warnings = len(findings) - len(errors)
+    if errors:
+        first = errors[0]
+        line = f", line {first.line}" if first.line else ""
+        raise InputError(
+            f"{first.file}{line}: {first.found} {first.mend} (1 of {len(errors):,} errors; ava-tools validate {data} "
+            "tells all)"
+        )
+    if warnings:
+        talk.tell(f"note: {warnings:,} things about the data may not be meant so; ava-tools validate {data} tells all")
 
 
 def _folder(data: Path) -> Path:

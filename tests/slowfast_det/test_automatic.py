@@ -1,0 +1,235 @@
+"""A data set's folder alone: what is chosen, and what comes of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import torch
+
+from ava_tools.errors import InputError
+from ava_tools.labels import Action, Labels
+from ava_tools.manifest import read_data_set
+from slowfast_det import load_model, load_person_detector
+from slowfast_det.automatic import facts, persons
+from slowfast_det.automatic.facts import Facts, read_facts
+from slowfast_det.automatic.persons import evenly
+from slowfast_det.automatic.rules import choose
+from slowfast_det.checkpoints.zoo import published_models
+from slowfast_det.recipe import read_recipe
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+QUICK = ("training.epochs=1", "training.precision=fp32", "clip.num_frames=4", "clip.short_side=32", "network.width=8")
+
+
+def labels(*names):
+    return Labels(tuple(Action(number, name) for number, name in enumerate(names, start=1)))
+
+
+SMALL = Facts(
+    key_frames=400,
+    persons=900,
+    films=40,
+    labels=labels("run", "sit"),
+    examples={"run": 500, "sit": 400},
+    short_side=480,
+    frame_bytes=3 * 480 * 640,
+    test_split="val",
+    device=CPU,
+    weights=None,
+    detectors=(),
+    memory=16_000_000_000,
+    has_bf16=False,
+    notes=(),
+)
+AVA = next(model for model in published_models() if model.name == "mmaction2_slowfast_r50_8x8_ava22")
+
+
+def chosen(**changes):
+    choice = choose(replace(SMALL, **changes))
+    return choice, dict(text.partition("=")[::2] for text in choice.settings)
+
+
+# ---------------------------------------------------------------- rules
+
+
+def test_every_choice_is_a_recipe_that_can_be_read():
+    for changes in ({}, {"device": GPU}, {"device": GPU, "weights": AVA}, {"key_frames": 3}, {"key_frames": 100_000}):
+        choice, _ = chosen(**changes)
+        read_recipe(choice.recipe, choice.settings)
+        assert all(decision.why and decision.value for decision in choice.decisions)
+
+
+def test_weights_are_used_on_a_gpu():
+    choice, settings = chosen(device=GPU, weights=AVA)
+    assert choice.recipe == AVA.config
+    assert settings["init"] == AVA.name
+    for changes in ({"weights": AVA}, {"device": GPU}):
+        choice, settings = chosen(**changes)
+        assert choice.recipe == "tiny"
+        assert "init" not in settings
+
+
+def test_weights_that_are_named_come_first():
+    choice = choose(SMALL, AVA.name)
+    assert (choice.recipe, f"init={AVA.name}" in choice.settings) == (AVA.config, True)
+
+
+@pytest.mark.parametrize(("key_frames", "epochs", "batch"), [(3, 100, 1), (40, 100, 8), (400, 16, 8), (50_000, 6, 8)])
+def test_small_data_are_seen_more_often(key_frames, epochs, batch):
+    _, settings = chosen(key_frames=key_frames)
+    assert (settings["training.epochs"], settings["training.batch"]) == (str(epochs), str(batch))
+
+
+@pytest.mark.parametrize(("key_frames", "frozen"), [(499, "3"), (500, "0")])
+def test_few_key_frames_leave_early_stages_alone(key_frames, frozen):
+    _, settings = chosen(key_frames=key_frames, device=GPU, weights=AVA)
+    assert settings["training.frozen_stages"] == frozen
+
+
+@pytest.mark.parametrize(("examples", "balanced"), [((500, 60), False), ((500, 49), True), ((500, 0), False)])
+def test_rare_actions_weigh_more(examples, balanced):
+    _, settings = chosen(examples=dict(zip(("run", "sit"), examples, strict=True)))
+    assert ("training.loss.class_balance" in settings) == balanced
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("walk left", "walk right", "sit"), {"augmentation.flip_pairs": [["walk left", "walk right"]]}),
+        (("Kick_Right", "kick_left"), {"augmentation.flip_pairs": [["Kick_Right", "kick_left"]]}),
+        (("go left, now", "go right, now"), {"augmentation.flip_pairs": [["go left, now", "go right, now"]]}),
+        (("leftover", "bright"), {}),
+        (("turn left", "sit"), {"augmentation.flip": 0}),
+    ],
+)  # fmt: skip
+def test_sides_change_in_the_mirror(names, expected):
+    choice, settings = chosen(labels=labels(*names))
+    found = {key: json.loads(value) for key, value in settings.items() if key.startswith("augmentation.flip")}
+    assert found == expected
+    read_recipe(choice.recipe, choice.settings)
+
+
+def test_clips_are_kept_where_they_fit():
+    assert "training.memory" in chosen()[1]
+    assert "training.memory" not in chosen(key_frames=40_000)[1]
+
+
+def test_things_are_taken_from_all_over():
+    assert evenly(range(10), 3) == (0, 3, 6)
+    assert evenly(range(3), 10) == (0, 1, 2)
+
+
+# ---------------------------------------------------------------- facts
+
+
+def test_facts_of_a_data_set(changed_data, monkeypatch, tmp_path):
+    monkeypatch.setenv("SLOWFAST_DET_HOME", str(tmp_path / "home"))
+    found = read_facts(read_data_set(changed_data()), CPU)
+    assert (found.key_frames, found.persons, found.films) == (15, 30, 3)
+    assert sum(found.examples.values()) == 30
+    assert (found.short_side, found.frame_bytes) == (48, 3 * 48 * 64)
+    assert (found.test_split, found.weights) == ("test", None)
+    path = facts.stored_path(AVA)
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert read_facts(read_data_set(changed_data()), CPU).weights == AVA
+
+
+def test_what_is_held_back_may_be_called_val(changed_data):
+    splits = {"train": {"truth": "train.csv"}, "val": {"truth": "test.csv"}, "more": {"truth": "test.csv"}}
+    assert read_facts(read_data_set(changed_data(splits=splits)), CPU).test_split == "val"
+    assert read_facts(read_data_set(changed_data(splits={"train": splits["train"]})), CPU).test_split is None
+    with pytest.raises(InputError, match=r"has no split 'train'; it has val"):
+        read_facts(read_data_set(changed_data(splits={"val": splits["val"]})), CPU)
+
+
+# ---------------------------------------------------------------- the whole way
+
+
+@pytest.fixture
+def train(command, monkeypatch, tmp_path):
+    monkeypatch.setenv("SLOWFAST_DET_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr(persons, "_STEPS", 8)
+    return lambda folder, *settings: command("train", folder, *QUICK, *settings)
+
+
+def test_one_folder_is_enough(train, command, changed_data, data):
+    folder = changed_data()
+    outcome = train(folder)
+    assert outcome.code == 0, outcome.err
+    assert "tiny, from scratch" in outcome.err
+    assert "person detector: no weights of torchvision's are here; one is trained on these boxes" in outcome.err
+    assert "of 10 persons on 5 key frames at IoU 0.5" in outcome.err
+    assert outcome.out.splitlines()[-2:] == [str(folder / "best.safetensors"), str(folder / "report.html")]
+    model = load_model(folder / "best.safetensors")
+    assert len(model.thresholds) == 4
+    assert model.companion is not None
+    predicted = command("predict", data / "films" / "d.mp4", "--model", folder / "best.safetensors", "--save", "jsonl")
+    assert predicted.code == 0, predicted.err
+    detector = load_person_detector(folder / "best.safetensors")
+    assert detector.classes == ("person",)
+    again = train(folder)
+    assert again.code == 0, again.err
+    assert (folder / "run-2" / "best.safetensors").is_file()
+    assert again.out.splitlines()[-2] in (str(folder / "best.safetensors"), str(folder / "best-2.safetensors"))
+
+
+def test_a_run_that_was_cut_off_is_gone_on_with(train, changed_data, monkeypatch):
+    folder = changed_data()
+    monkeypatch.setattr("slowfast_det.automatic.run._finished", lambda *_: 1 / 0)
+    assert train(folder).code == 1
+    monkeypatch.undo()
+    monkeypatch.setattr(persons, "_STEPS", 8)
+    outcome = train(folder)
+    assert outcome.code == 0, outcome.err
+    assert outcome.err.count("nothing is left to train") == 2
+    assert not (folder / "run-2").exists()
+
+
+def test_a_detector_that_is_named_is_used(train, changed_data, tmp_path):
+    folder = changed_data()
+    assert train(folder).code == 0
+    detector = folder / "run" / "persons.safetensors"
+    other = changed_data()
+    outcome = train(other, f"persons.source={detector}")
+    assert outcome.code == 0, outcome.err
+    assert "persons.safetensors finds" in outcome.err
+    assert "one is trained" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("files", "settings", "code", "sentence"),
+    [
+        ({"train.csv": "a,1,0.5,0.5,0.1,0.1,1,0\n"}, (), 1, "train.csv, line 1:"),
+        ({}, ("data=x",), 2, "data= is of a recipe"),
+        ({}, ("training.epoch=3",), 1, "training.epoch is no setting"),
+    ],
+)
+def test_what_is_wrong_is_told_before_anything_is_trained(train, changed_data, files, settings, code, sentence):
+    folder = changed_data(files)
+    outcome = train(folder, *settings)
+    assert outcome.code == code
+    assert sentence in outcome.err
+    assert not list(folder.glob("run*/**/*.safetensors"))
+
+
+def test_films_without_persons_in_their_place(train, changed_data):
+    """Missing films are left out and told; nothing else changes."""
+    folder = changed_data()
+    (folder / "films" / "a.mp4").unlink()
+    outcome = train(folder)
+    assert outcome.code == 0, outcome.err
+    assert "1 of 3 films are missing: a" in outcome.err
+
+
+def test_thresholds_are_those_of_the_report(train, changed_data):
+    folder = changed_data()
+    assert train(folder).code == 0
+    model = load_model(folder / "best.safetensors")
+    truth = pd.read_csv(folder / "test.csv", header=None)
+    rare = set(range(4)) - {number - 1 for number, count in truth[6].value_counts().items() if count >= 3}
+    assert all(model.thresholds[column] == 0.3 for column in rare)
