@@ -107,7 +107,7 @@ def test_films_are_where_a_project_has_them(tmp_path, make_film):
 def test_two_films_of_one_name_are_told(tmp_path):
     for dataset in ("ds0", "ds1"):
         project(tmp_path, dataset=dataset)
-    with pytest.raises(InputError, match="ds1.* annotates the film 'game', as another file does"):
+    with pytest.raises(InputError, match=r"ds1.* annotates the film 'game', as another file does"):
         supervisely.read(tmp_path, NO_FILMS)
 
 
