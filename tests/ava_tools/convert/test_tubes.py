@@ -96,6 +96,17 @@ def test_ucf101_24(tmp_path):
     assert plain(through_folder(found, tmp_path / "set", tmp_path)) == expected
 
 
+def test_folders_of_frames_take_the_rate_of_the_annotations(tmp_path, make_film):
+    for film in UCF:
+        (tmp_path / film).mkdir(parents=True)
+        for number in range(1, 3):
+            make_film(f"{film}/{number:05d}.png", codec="png", pix_fmt="rgb24", count=1, format="image2")
+    films = Films(tmp_path)
+    found = ucf101_24.read(pickled(tmp_path, UCF), films)
+    assert set(found.key_frames["timestamp"]) == {0.12, 0.16}
+    assert films.frame_rate == 25  # and so says the data set
+
+
 class Evil:
     def __reduce__(self):
         return os.mkdir, ("evil",)
