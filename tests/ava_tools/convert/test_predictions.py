@@ -138,13 +138,15 @@ def test_predictions_are_corrected_in_cvat_and_trained_on(make_film, tmp_path, c
     xml = (corrections / "game.xml").read_text().replace('name="sit">true', 'name="sit">false')  # the correction
     (corrections / "game.xml").write_text(xml)
     command = ["convert", str(corrections / "game.xml"), "--videos", str(tmp_path), "--out", str(data)]
-    assert run(main.app, [*command, "--every", "0.4", "--held-back", "0"]) == 0, capsys.readouterr().err
+    assert run(main.app, [*command, "--every", "0.4", "--held-back", "0", "--time-origin", "900"]) == 0, (
+        capsys.readouterr().err
+    )
     assert (data / "train.csv").read_text().splitlines() == [
-        "game,0000,0.250000,0.250000,0.500000,1.000000,1,0",
-        "game,0.4,0.250000,0.250000,0.500000,1.000000,1,0",
-        "game,0.4,0.100000,0.250000,0.500000,1.000000,,1",
-        "game,0.8,0.250000,0.250000,0.500000,1.000000,1,0",
-        *("game,1.2", "game,1.6", "game,0002", "game,2.36"),  # nobody, as far as the film goes
+        "game,0900,0.250000,0.250000,0.500000,1.000000,1,0",
+        "game,900.4,0.250000,0.250000,0.500000,1.000000,1,0",
+        "game,900.4,0.100000,0.250000,0.500000,1.000000,,1",
+        "game,900.8,0.250000,0.250000,0.500000,1.000000,1,0",
+        *("game,901.2", "game,901.6", "game,0902", "game,902.36"),  # nobody, as far as the film goes
     ]
     assert (data / "labels.csv").read_text() == "1,dance\n2,sit\n"
 
