@@ -31,6 +31,7 @@ class Films:
         """``frame_rate``: images a second of folders of frames, and of films that are not there."""
         self.folder = folder
         self.frame_rate = frame_rate
+        self._listed: dict[Path, dict[str, Path]] = {}
         self._known: dict[str, FilmInfo | None] = {}
         self._times: dict[str, NDArray[np.float64]] = {}
         self._images: dict[str, dict[str, int]] = {}
@@ -43,7 +44,7 @@ class Films:
         return self._known[name]
 
     def _look(self, name: str) -> FilmInfo | None:
-        path = None if self.folder is None else find_film(self.folder, name)
+        path = None if self.folder is None else find_film(self.folder, name, self._listed)
         if path is None:
             return None
         try:

@@ -186,14 +186,16 @@ def write(annotations: Annotations, out: Path, films: Films) -> list[Path]:
         _log.warning("lost: second and further actions of a box, %d times; MOT has one class a box", more)
     persons = annotations.persons.assign(number=numbers.reindex(annotations.persons.index).fillna(_NONE).astype(int))
     names = "".join(f"{' '.join(action.name.split())}\n" for action in annotations.labels)
+    of_film = dict(list(persons.groupby(KEY[0])))
+    last_of_film = annotations.key_frames.groupby(KEY[0])["timestamp"].max().to_dict()
     files = []
     for film in annotations.films:
         folder = out / film.name.replace("/", "_")
         (folder / "gt").mkdir(parents=True, exist_ok=True)
         texts = {
-            folder / "gt" / "gt.txt": _gt(persons[persons[KEY[0]] == film.name], film, films),
+            folder / "gt" / "gt.txt": _gt(of_film.get(film.name, persons[:0]), film, films),
             folder / "gt" / "labels.txt": names,
-            folder / "seqinfo.ini": _seqinfo(annotations, film, films),
+            folder / "seqinfo.ini": _seqinfo(last_of_film.get(film.name, 0.0), film, films),
         }
         for path, text in texts.items():
             with replacing(path) as temporary:
@@ -216,11 +218,10 @@ def _gt(persons: pd.DataFrame, film: AnnotatedFilm, films: Films) -> str:
     return "".join(lines)
 
 
-def _seqinfo(annotations: Annotations, film: AnnotatedFilm, films: Films) -> str:
+def _seqinfo(end: float, film: AnnotatedFilm, films: Films) -> str:
     width, height = films.size(film.name, (film.width, film.height))
     step = float(films.seconds(film.name, [1], film.rate)[0])
-    times = annotations.key_frames.loc[annotations.key_frames[KEY[0]] == film.name, "timestamp"]
-    last = int(films.frames(film, times.to_numpy(float)).max(initial=0)) + 1
+    last = int(films.frames(film, np.array([end]))[0]) + 1
     values = {
         "name": film.name,
         "imDir": "img1",

@@ -62,25 +62,34 @@ def open_library(
         raise InputError(f"{folder}: cannot be read as a folder of films ({problem.strerror})") from None
     places = _places(present)
     wanted = list(dict.fromkeys(names))
-    inner = {name: path for name in wanted if "/" in name and (path := find_film(folder, name)) is not None}
+    listed: dict[Path, dict[str, Path]] = {}
+    inner = {name: path for name in wanted if "/" in name and (path := find_film(folder, name, listed)) is not None}
     found = {name: path for name in wanted if (path := places.get(name) or inner.get(name)) is not None}
 
     return _looked_into(found, tuple(name for name in wanted if name not in found), frame_rate, advance)
 
 
-def find_film(folder: Path, name: str) -> Path | None:
+def find_film(folder: Path, name: str, listed: dict[Path, dict[str, Path]] | None = None) -> Path | None:
     """A film, or a folder of frames, by the name that annotations give it; one in a folder within has that before it.
 
     Nothing outside the folder is ever found.
+
+    Args:
+        folder: of films.
+        name: as annotations give it.
+        listed: takes what the folders hold, so that each is listed once for many names.
     """
     *inner, own = name.split("/")
     if any(part in ("", ".", "..") for part in inner):
         return None
     place = folder.joinpath(*inner)
-    try:
-        return _places(sorted(place.iterdir())).get(own)
-    except (OSError, ValueError):  # no folder, or no name of one
-        return None
+    listed = {} if listed is None else listed
+    if place not in listed:
+        try:
+            listed[place] = _places(sorted(place.iterdir()))
+        except (OSError, ValueError):  # no folder, or no name of one
+            listed[place] = {}
+    return listed[place].get(own)
 
 
 def _places(paths: Sequence[Path]) -> dict[str, Path]:

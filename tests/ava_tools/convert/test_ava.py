@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
@@ -136,3 +137,20 @@ def test_detections_are_written_with_their_scores(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         ava.write(known, tmp_path / "out", NO_FILMS)
     assert "lost: identities of persons, 1 times" in caplog.text
+
+
+def test_a_film_too_short_to_hold_a_part_back_is_trained_on_whole(tmp_path):
+    found = ava.read(file_of(tmp_path, "a,1,0,0,1,1,1\na,2,0,0,1,1,1\n"), NO_FILMS)
+    write_data_set(found, tmp_path / "set", tmp_path)
+    assert merged_rows(tmp_path / "set" / "train.csv") == [
+        f"a,000{t},{','.join(['0.000000'] * 2 + ['1.000000'] * 2)},1" for t in (1, 2)
+    ]
+
+
+def test_a_folder_of_many_films_is_listed_once(tmp_path, monkeypatch):
+    rows = "".join(f"within/{number},1,0,0,1,1,1\n" for number in range(50))
+    (tmp_path / "within").mkdir()
+    lists, iterdir = [], Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda folder: lists.append(folder) or iterdir(folder))
+    ava.read(file_of(tmp_path, rows), Films(tmp_path))
+    assert lists.count(tmp_path / "within") == 1

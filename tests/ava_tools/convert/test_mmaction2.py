@@ -33,7 +33,7 @@ def annotations(tmp_path):
     (folder / "ava_train_v2.1.csv").write_text("a,0902,0,0,0.5,1,1,0\na,0902,0,0,0.5,1,2,0\na,0903,0,0,1,1,1,0\n")
     (folder / "ava_val_v2.1.csv").write_text("b,0903,0.2,0.2,0.4,0.4,2,1\n")
     (folder / "ava_train_excluded_timestamps_v2.1.csv").write_text("a,0903\n")
-    (folder / "ava_val_excluded_timestamps_v2.1.csv").write_text("")
+    (folder / "ava_val_excluded_timestamps_v2.1.csv").write_text("a,0902\n")  # of another split
     (folder / "ava_action_list_v2.1.pbtxt").write_text(LABELS)
     for split in ("train", "val"):
         (folder / f"ava_dense_proposals_{split}.FAIR.recall_93.9.pkl").write_bytes(pickle.dumps(PROPOSALS, protocol=2))

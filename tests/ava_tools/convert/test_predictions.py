@@ -138,15 +138,27 @@ def test_predictions_are_corrected_in_cvat_and_trained_on(make_film, tmp_path, c
     xml = (corrections / "game.xml").read_text().replace('name="sit">true', 'name="sit">false')  # the correction
     (corrections / "game.xml").write_text(xml)
     command = ["convert", str(corrections / "game.xml"), "--videos", str(tmp_path), "--out", str(data)]
-    assert run(main.app, [*command, "--every", "0.4", "--held-back", "0"]) == 0, capsys.readouterr().err
+    assert run(main.app, [*command, "--every", "0.4", "--held-back", "0", "--time-origin", "900"]) == 0, (
+        capsys.readouterr().err
+    )
     assert (data / "train.csv").read_text().splitlines() == [
-        "game,0000,0.250000,0.250000,0.500000,1.000000,1,0",
-        "game,0.4,0.250000,0.250000,0.500000,1.000000,1,0",
-        "game,0.4,0.100000,0.250000,0.500000,1.000000,,1",
-        "game,0.8,0.250000,0.250000,0.500000,1.000000,1,0",
-        *("game,1.2", "game,1.6", "game,0002", "game,2.36"),  # nobody, as far as the film goes
+        "game,0900,0.250000,0.250000,0.500000,1.000000,1,0",
+        "game,900.4,0.250000,0.250000,0.500000,1.000000,1,0",
+        "game,900.4,0.100000,0.250000,0.500000,1.000000,,1",
+        "game,900.8,0.250000,0.250000,0.500000,1.000000,1,0",
+        *("game,901.2", "game,901.6", "game,0902", "game,902.36"),  # nobody, as far as the film goes
     ]
     assert (data / "labels.csv").read_text() == "1,dance\n2,sit\n"
+
+
+def test_options_reach_the_reader_and_the_manifest(tmp_path, capsys):
+    (tmp_path / "game.csv").write_text("game,0901,0.1,0.2,0.3,0.4,2,0.8\ngame,0901,0.1,0.2,0.3,0.4,1,0.1\n")
+    (tmp_path / "own.csv").write_text("1,run\n2,jump\n")
+    command = ["convert", str(tmp_path / "game.csv"), "--labels", str(tmp_path / "own.csv"), "--time-origin", "900"]
+    assert run(main.app, [*command, "--min-score", "0.5", "--out", str(tmp_path / "data")]) == 0, capsys.readouterr()
+    assert (tmp_path / "data" / "train.csv").read_text() == "game,0901,0.100000,0.200000,0.300000,0.400000,2\n"
+    assert (tmp_path / "data" / "labels.csv").read_text() == "1,run\n2,jump\n"
+    assert "time_origin: 900" in (tmp_path / "data" / "dataset.yaml").read_text()
 
 
 @pytest.mark.parametrize(
