@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import reprlib
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +16,8 @@ from ava_tools.errors import InputError
 from ava_tools.labels import Action, Labels
 from ava_tools.tables import COORDINATES, KEY
 
+_LONGEST_NAME = 250
+_UNSEEN = {"Cc", "Cs"}  # line breaks and others that control, halves of characters
 NOBODY = -1  # the identity of a person who has none
 
 
@@ -169,10 +173,15 @@ def collected(
         empty: times of key frames that were looked at, by film; those of persons need not be among them.
         lost, notes: see `Annotations`.
         labels: instead of names, with ids of their own; must have all that persons do.
+
+    Raises:
+        InputError: the name of a film or an action is none that a table can hold.
     """
     if labels is None:
         done = dict.fromkeys([*names, *(action for person in persons for action in person.actions)])
         labels = Labels(tuple(Action(number, name) for number, name in enumerate(done, start=1)))
+    _check_names("a film", (film.name for film in films))
+    _check_names("an action", labels.names)
     ids = {action.name: action.id for action in labels}
     numbers: dict[str, dict[object, int]] = {film.name: {} for film in films}
     table = pd.DataFrame(np.array([person.box for person in persons], dtype=float).reshape(-1, 4), columns=COORDINATES)
@@ -189,6 +198,14 @@ def collected(
     return Annotations(
         tuple(films), key_frames.reset_index(drop=True), table, actions, labels, dict(lost), tuple(notes)
     )
+
+
+def _check_names(what: str, names: Iterable[str]) -> None:
+    for name in names:
+        if not name.strip() or len(name) > _LONGEST_NAME or any(unicodedata.category(sign) in _UNSEEN for sign in name):
+            raise InputError(
+                f"{what} is called {reprlib.repr(name)}; 1 to {_LONGEST_NAME} characters are expected, without line breaks"
+            )
 
 
 def _number(numbers: dict[object, int], identity: Any) -> int:
