@@ -191,8 +191,8 @@ def collected(
     table["score"] = np.array([person.score for person in persons], dtype=float)
     rows = [(place, ids[name]) for place, one in enumerate(persons) for name in dict.fromkeys(one.actions)]
     actions = pd.DataFrame(rows, columns=["box", "action_id"], dtype=np.int64)
-    looked_at = [(video, round(float(time), 6)) for video, times in empty.items() for time in times]
-    key_frames = pd.concat([pd.DataFrame(looked_at, columns=KEY), table[KEY]]).drop_duplicates()
+    looked_at = [pd.DataFrame({KEY[0]: video, KEY[1]: np.round([*times], 6)}) for video, times in empty.items()]
+    key_frames = pd.concat([*looked_at, table[KEY]]).drop_duplicates()
     order = {film.name: number for number, film in enumerate(films)}
     key_frames = key_frames.sort_values(KEY, key=lambda column: column.map(order) if column.name == KEY[0] else column)
     return Annotations(
@@ -204,7 +204,7 @@ def _check_names(what: str, names: Iterable[str]) -> None:
     for name in names:
         if not name.strip() or len(name) > _LONGEST_NAME or any(unicodedata.category(sign) in _UNSEEN for sign in name):
             raise InputError(
-                f"{what} is called {reprlib.repr(name)}; 1 to {_LONGEST_NAME} characters are expected, without line breaks"
+                f"{what} is called {reprlib.repr(name)}; 1 to {_LONGEST_NAME} characters on one line are expected"
             )
 
 

@@ -119,9 +119,9 @@ def test_nothing_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "a\0", "\ud800", "x" * 300], ids=repr)
 def test_names_that_no_table_can_hold(name):
-    with pytest.raises(InputError, match=r"^a film is called '.*; 1 to 250 characters are expected"):
+    with pytest.raises(InputError, match=r"^a film is called '.*; 1 to 250 characters on one line are expected"):
         collected([AnnotatedFilm(name)], [])
-    with pytest.raises(InputError, match=r"^an action is called '.*; 1 to 250 characters are expected"):
+    with pytest.raises(InputError, match=r"^an action is called '.*; 1 to 250 characters on one line are expected"):
         collected([AnnotatedFilm("film")], [Person("film", 0, BOX, [name])])
 
 
