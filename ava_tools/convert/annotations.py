@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import reprlib
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +16,8 @@ from ava_tools.errors import InputError
 from ava_tools.labels import Action, Labels
 from ava_tools.tables import COORDINATES, KEY
 
+_LONGEST_NAME = 250
+_UNSEEN = {"Cc", "Cs"}  # line breaks and others that control, halves of characters
 NOBODY = -1  # the identity of a person who has none
 
 
@@ -191,10 +195,15 @@ def collected(
         empty: times of key frames that were looked at, by film; those of persons need not be among them.
         lost, notes: see `Annotations`.
         labels: instead of names, with ids of their own; must have all that persons do.
+
+    Raises:
+        InputError: the name of a film or an action is none that a table can hold.
     """
     if labels is None:
         done = dict.fromkeys([*names, *(action for person in persons for action in person.actions)])
         labels = Labels(tuple(Action(number, name) for number, name in enumerate(done, start=1)))
+    _check_names("a film", (film.name for film in films))
+    _check_names("an action", labels.names)
     ids = {action.name: action.id for action in labels}
     numbers: dict[str, dict[object, int]] = {film.name: {} for film in films}
     table = pd.DataFrame(np.array([person.box for person in persons], dtype=float).reshape(-1, 4), columns=COORDINATES)
@@ -204,13 +213,21 @@ def collected(
     table["score"] = np.array([person.score for person in persons], dtype=float)
     rows = [(place, ids[name]) for place, one in enumerate(persons) for name in dict.fromkeys(one.actions)]
     actions = pd.DataFrame(rows, columns=["box", "action_id"], dtype=np.int64)
-    looked_at = [(video, round(float(time), 6)) for video, times in empty.items() for time in times]
-    key_frames = pd.concat([pd.DataFrame(looked_at, columns=KEY), table[KEY]]).drop_duplicates()
+    looked_at = [pd.DataFrame({KEY[0]: video, KEY[1]: np.round([*times], 6)}) for video, times in empty.items()]
+    key_frames = pd.concat([*looked_at, table[KEY]]).drop_duplicates()
     order = {film.name: number for number, film in enumerate(films)}
     key_frames = key_frames.sort_values(KEY, key=lambda column: column.map(order) if column.name == KEY[0] else column)
     return Annotations(
         tuple(films), key_frames.reset_index(drop=True), table, actions, labels, dict(lost), tuple(notes)
     )
+
+
+def _check_names(what: str, names: Iterable[str]) -> None:
+    for name in names:
+        if not name.strip() or len(name) > _LONGEST_NAME or any(unicodedata.category(sign) in _UNSEEN for sign in name):
+            raise InputError(
+                f"{what} is called {reprlib.repr(name)}; 1 to {_LONGEST_NAME} characters on one line are expected"
+            )
 
 
 def _number(numbers: dict[object, int], identity: Any) -> int:

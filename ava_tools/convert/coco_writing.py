@@ -48,7 +48,7 @@ def write(annotations: Annotations, out: Path, films: Films) -> list[Path]:
         _add_film(content, annotations, film, number, films, done)
     out.mkdir(parents=True, exist_ok=True)
     with replacing(out / "annotations.json") as temporary:
-        temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
     return [out / "annotations.json"]
 
 

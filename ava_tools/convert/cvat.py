@@ -290,7 +290,7 @@ def _look_at_all(work: _Reading) -> None:
     for task in work.tasks.values():
         if task.is_video and task.film not in work.looked_at and task.frames:
             _film_of(work, task)
-            work.looked_at[task.film] = work.films.seconds(task.film, list(task.frames)).tolist()
+            work.looked_at[task.film] = work.films.seconds(task.film, work.between.looked_at(task.frames)).tolist()
 
 
 def _number(work: _Reading, element: Element, key: str, default: str | None = None) -> float:

@@ -9,6 +9,7 @@ from ava_tools.errors import InputError
 
 Box = Sequence[float]
 _MOST = 5_000_000  # boxes of one file
+_MOST_FRAMES = 10_000_000  # of all its films: four days
 
 
 class Interpolation:
@@ -18,6 +19,7 @@ class Interpolation:
         """``source``: the file, for messages."""
         self._source = source
         self._left = _MOST
+        self._frames_left = _MOST_FRAMES
 
     def boxes(
         self, drawn: Sequence[tuple[int, Box]], lasts: Callable[[int], bool], frames: range
@@ -47,6 +49,17 @@ class Interpolation:
             if lasts(len(drawn) - 1):
                 for frame in self._counted(range(last + frames.step, frames.stop, frames.step)):
                     yield len(drawn) - 1, frame, box
+
+    def looked_at(self, frames: range) -> range:
+        """All frames of a film, which are counted too.
+
+        Raises:
+            InputError: there are too many.
+        """
+        self._frames_left -= len(frames)
+        if self._frames_left < 0:
+            raise InputError(f"{self._source}: has films of more than {_MOST_FRAMES:,} frames; fewer are expected")
+        return frames
 
     def _counted(self, frames: range) -> range:
         self._left -= len(frames)

@@ -13,6 +13,7 @@ from ava_tools.errors import InputError
 
 _LARGEST = 1_000_000_000  # bytes
 _MOST_CONTAINERS, _MOST_VALUES = 20_000_000, 100_000_000  # what a file of a few bytes each would swell to
+_LONGEST = 300  # characters of a message
 _MOST = 1e9  # of any number: pixels, frames, seconds
 
 
@@ -59,7 +60,8 @@ class Record:
 
     def wrong(self, sentence: str) -> InputError:
         """An error that says where it is."""
-        return InputError(f"{self.source}: {self.what} {sentence}")
+        whole = " ".join(f"{self.what} {sentence}".split())
+        return InputError(f"{self.source}: {whole if len(whole) <= _LONGEST else whole[:_LONGEST] + '...'}")
 
     def has(self, key: str) -> bool:
         """Whether a key stands there, with another value than null."""

@@ -241,7 +241,7 @@ def _annotations(work: _Reading, regions: Sequence[_Region]) -> Annotations:
             unit = unit_box(box, (100, 100), f"{region.where}, frame {frame}")
             persons.append(Person(region.film, time, unit, actions, region.person, region.score))
         if region.film not in looked_at:
-            looked_at[region.film] = _seconds(work, region, range(1, region.length + 1))
+            looked_at[region.film] = _seconds(work, region, between.looked_at(range(1, region.length + 1)))
     doing = work.names | dict.fromkeys(label for region in regions for label in region.labels if label not in who)
     notes = [*work.notes, *work.attributes.notes]
     return collected(list(work.annotated.values()), persons, doing, looked_at, work.lost, notes)

@@ -56,7 +56,7 @@ def write(annotations: Annotations, out: Path, films: Films) -> list[Path]:
         "</View>\n"
     )
     out.mkdir(parents=True, exist_ok=True)
-    texts = {"tasks.json": json.dumps(tasks, ensure_ascii=False, indent=1) + "\n", "labeling_config.xml": config}
+    texts = {"tasks.json": json.dumps(tasks, ensure_ascii=False) + "\n", "labeling_config.xml": config}
     for name, text in texts.items():
         with replacing(out / name) as temporary:
             temporary.write_text(text, encoding="utf-8")

@@ -29,5 +29,5 @@ def elements(path: Path, *tags: str) -> Iterator[Element]:
                     element.clear()
     except OSError as problem:
         raise InputError(f"{path}: cannot be read ({problem.strerror})") from None
-    except ElementTree.ParseError as problem:
+    except (ElementTree.ParseError, LookupError, ValueError) as problem:  # of an encoding that nobody knows, too
         raise InputError(f"{path}: is no xml ({problem})") from None

@@ -329,6 +329,14 @@ def test_key_frames_far_apart_go_back(read, tmp_path, make_film):
         pytest.param(
             document(*[track(box(), box(frame=10_000_000))] * 2), "has more than 5,000,000 boxes between", id="bomb"
         ),
+        pytest.param(
+            document(
+                meta=f"<project>{task(1, 'a', stop=6 * 10**6)}{task(2, 'b', stop=6 * 10**6)}</project>", source=""
+            ),
+            "has films of more than 10,000,000 frames",
+            id="many_frames",
+        ),
+        pytest.param(document().replace("utf-8", "utf-99"), "is no xml (unknown encoding: utf-99)", id="encoding"),
         pytest.param(document(meta=task(size=10**9, stop="")), "its size is 1000000000; at most", id="huge"),
         pytest.param(document(meta=task(stop="end")), "its stop_frame is 'end'; a whole number", id="no_number"),
         pytest.param(document(track(box(), more=' task_id="5"')), "a track is of task 5, which its meta", id="task"),

@@ -117,6 +117,18 @@ def test_nothing_is_refused(tmp_path):
         write_data_set(collected([], []), tmp_path / "out", tmp_path)
 
 
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "a\0", "\ud800", "x" * 300], ids=repr)
+def test_names_that_no_table_can_hold(name):
+    with pytest.raises(InputError, match=r"^a film is called '.*; 1 to 250 characters on one line are expected"):
+        collected([AnnotatedFilm(name)], [])
+    with pytest.raises(InputError, match=r"^an action is called '.*; 1 to 250 characters on one line are expected"):
+        collected([AnnotatedFilm("film")], [Person("film", 0, BOX, [name])])
+
+
+def test_names_of_all_languages():
+    collected([AnnotatedFilm("פילם 1")], [Person("פילם 1", 0, BOX, ["می‌رود", "👨‍👩"])])
+
+
 def test_a_film_in_two_files_is_refused():
     with pytest.raises(InputError, match=r"^b.xml: annotates the film 'film', as a.xml does$"):
         joined([some(), some()], ["a.xml", "b.xml"])
