@@ -8,8 +8,8 @@ from itertools import pairwise
 from ava_tools.errors import InputError
 
 Box = Sequence[float]
-_MOST = 5_000_000  # boxes of one file
-_MOST_FRAMES = 10_000_000  # of all its films: four days
+_MOST = 3_000_000  # boxes of one file
+_MOST_FRAMES = 5_000_000  # of all its films: two days
 
 
 class Interpolation:

@@ -238,7 +238,7 @@ def test_what_is_written(read, tmp_path):
             id="late",
         ),
         pytest.param(
-            [task(rectangle(drawn(), length=10**7, name=name)) for name in "abc"], "5,000,000 boxes between", id="bomb"
+            [task(rectangle(drawn(), length=10**7, name=name)) for name in "abc"], "3,000,000 boxes between", id="bomb"
         ),
         pytest.param([task(rectangle(drawn(0)))], "box 1 has frame 0; they count from 1", id="from_zero"),
     ],
