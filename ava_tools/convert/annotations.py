@@ -202,8 +202,8 @@ def collected(
     if labels is None:
         done = dict.fromkeys([*names, *(action for person in persons for action in person.actions)])
         labels = Labels(tuple(Action(number, name) for number, name in enumerate(done, start=1)))
-    _check_names("a film", (film.name for film in films))
-    _check_names("an action", labels.names)
+    check_names("a film", (film.name for film in films))
+    check_names("an action", labels.names)
     ids = {action.name: action.id for action in labels}
     numbers: dict[str, dict[object, int]] = {film.name: {} for film in films}
     table = pd.DataFrame(np.array([person.box for person in persons], dtype=float).reshape(-1, 4), columns=COORDINATES)
@@ -222,7 +222,12 @@ def collected(
     )
 
 
-def _check_names(what: str, names: Iterable[str]) -> None:
+def check_names(what: str, names: Iterable[str]) -> None:
+    """Refuse names that a line of a table cannot hold.
+
+    Raises:
+        InputError: one is empty, or too long, or breaks the line.
+    """
     for name in names:
         if not name.strip() or len(name) > _LONGEST_NAME or any(unicodedata.category(sign) in _UNSEEN for sign in name):
             raise InputError(

@@ -31,13 +31,23 @@ def read_json(path: Path) -> Any:
         data = path.read_bytes()
         if data.count(b"{") + data.count(b"[") > _MOST_CONTAINERS or data.count(b",") > _MOST_VALUES:
             raise InputError(f"{path}: has more than {_MOST_CONTAINERS:,} objects; fewer in a file are expected")
-        return json.loads(data)
     except OSError as problem:
         raise InputError(f"{path}: cannot be read ({problem.strerror})") from None
+    return parsed(data, str(path))
+
+
+def parsed(data: bytes | str, where: str) -> Any:
+    """The content of a json text; ``where`` it stands begins the complaint.
+
+    Raises:
+        InputError: it is no json.
+    """
+    try:
+        return json.loads(data)
     except RecursionError:
-        raise InputError(f"{path}: is no json of annotations (nested too deeply)") from None
+        raise InputError(f"{where}: is no json of annotations (nested too deeply)") from None
     except ValueError as problem:
-        raise InputError(f"{path}: is no json ({str(problem)[:200]})") from None
+        raise InputError(f"{where}: is no json ({str(problem)[:200]})") from None
 
 
 class Record:

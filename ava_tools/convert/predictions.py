@@ -14,7 +14,7 @@ from ava_tools.convert.annotations import Annotations
 from ava_tools.convert.ava import actions_of
 from ava_tools.convert.films import Films
 from ava_tools.convert.folder import annotations_of, film_of
-from ava_tools.convert.json_values import as_json
+from ava_tools.convert.json_records import parsed
 from ava_tools.errors import InputError
 from ava_tools.label_files import read_labels
 from ava_tools.labels import Action, Labels
@@ -64,7 +64,7 @@ def _lines(source: Path) -> pd.DataFrame:
         with source.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
-                    _take(columns, as_json(line, f"{source}, line {number}"), f"{source}, line {number}")
+                    _take(columns, parsed(line, f"{source}, line {number}"), f"{source}, line {number}")
     except OSError as problem:
         raise InputError(f"{source}: cannot be read ({problem.strerror})") from None
     except UnicodeDecodeError:

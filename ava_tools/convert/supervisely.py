@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ava_tools.convert.annotations import AnnotatedFilm, Annotations, Person, collected
 from ava_tools.convert.films import Films, film_name
-from ava_tools.convert.json_values import member, number, read_json
+from ava_tools.convert.json_records import Record, read_json
+from ava_tools.convert.pixel_boxes import around, unit_box
 from ava_tools.errors import InputError
 
 _MOST_FRAMES = 2_000_000  # of a film: eighteen hours of it
@@ -21,8 +22,8 @@ class _Tag(NamedTuple):
     """An action of a person from one frame to another, both counted; None: all the time."""
 
     action: str
-    first: int
-    last: int
+    first: float
+    last: float
 
 
 class _Object(NamedTuple):
@@ -57,16 +58,11 @@ def read(source: Path, films: Films) -> Annotations:
     Raises:
         InputError: there is no such file, or it is wrong.
     """
-    files = _files(source)
-    contents = [read_json(path) for path in files]
-    tagged = any(
-        member(entry, "tags", list, str(path), [])
-        for path, content in zip(files, contents, strict=True)
-        for entry in member(content, "objects", list, str(path))
-    )
+    files = [Record(path, path.name, read_json(path)) for path in _files(source)]
+    tagged = any(entry.items("tags") for file in files for entry in file.records("objects", "object"))
     work = _Reading(films)
-    for path, content in zip(files, contents, strict=True):
-        _take(work, path, content, tagged)
+    for file in files:
+        _take(work, file, tagged)
     note = "actions are the tags of objects" if tagged else "actions are the classes of objects, which have no tags"
     return collected(list(work.annotated.values()), work.persons, work.names, work.looked_at, work.lost, [note])
 
@@ -80,29 +76,31 @@ def _files(source: Path) -> list[Path]:
     return files
 
 
-def _take(work: _Reading, path: Path, content: Any, tagged: bool) -> None:
-    where = str(path)
-    size = member(content, "size", dict, where)
-    width, height = (_whole(member(size, key, int, where), key, where, 1) for key in ("width", "height"))
-    count = _whole(member(content, "framesCount", int, where, 0), "framesCount", where)
-    name = _film(work.films, path, member(content, "videoName", str, where, ""))
+def _take(work: _Reading, file: Record, tagged: bool) -> None:
+    path, size = file.source, file.record("size")
+    width, height = size.whole("width", 0), size.whole("height", 0)
+    count = _frame(file, "framesCount", 0)
+    name = _film(work.films, path, file.text("videoName", ""))
+    if not width or not height:
+        raise size.wrong(f"is {width} x {height}; the pixels of a frame are expected")
     if name in work.annotated:
         raise InputError(f"{path}: annotates the film {name!r}, as another file does")
     work.annotated[name] = AnnotatedFilm(name, width, height, None, count or None, path.name.removesuffix(".json"))
-    objects = _objects(work, content, where, tagged)
-    work.lost["tags of whole films"] += len(member(content, "tags", list, where, []))
+    objects = _objects(work, file, tagged)
+    work.lost["tags of whole films"] += len(file.items("tags"))
     numbers, found = [], []
-    for frame in member(content, "frames", list, where):
-        index = _whole(member(frame, "index", int, where), "index", where)
-        for figure in member(frame, "figures", list, f"{where}, frame {index}"):
-            box = _box(work, figure, (width, height), f"{where}, frame {index}")
+    for frame in file.records("frames", "frame"):
+        index = _frame(frame, "index")
+        for figure in frame.records("figures", f"frame {index}, figure"):
+            box = _box(work, figure, (width, height))
             if box is not None:
+                key = _key(figure, "object")
+                if key not in objects:
+                    raise figure.wrong(f"is of the object {key}, which is not listed")
                 numbers.append(index)
-                found.append((_key(figure, "object", where), box))
+                found.append((key, box))
     times = work.films.seconds(name, numbers).tolist()
     for index, time, (key, box) in zip(numbers, times, found, strict=True):
-        if key not in objects:
-            raise InputError(f"{where}, frame {index}: a figure is of the object {key}, which is not listed")
         actions = [tag.action for tag in objects[key].tags if tag.first <= index <= tag.last]
         work.persons.append(Person(name, time, box, actions if tagged else [objects[key].title], key))
     work.looked_at[name] = work.films.seconds(name, range(count)).tolist()  # of a video all frames were looked at
@@ -115,70 +113,60 @@ def _film(films: Films, path: Path, video: str) -> str:
     return films.called(*(film_name(each) for each in [*([video] if video else []), file, *in_project]))
 
 
-def _objects(work: _Reading, content: Any, where: str, tagged: bool) -> dict[str, _Object]:
+def _objects(work: _Reading, file: Record, tagged: bool) -> dict[str, _Object]:
     objects = {}
-    for entry in member(content, "objects", list, where):
-        title = member(entry, "classTitle", str, where)
+    for entry in file.records("objects", "object"):
+        title = entry.text("classTitle")
         tags = []
-        for tag in member(entry, "tags", list, where, []):
-            action = _action(tag, where)
+        for tag in entry.records("tags", f"{entry.what}, tag"):
+            action = _action(tag)
             if action is None:
-                work.lost[f"tag {member(tag, 'name', str, where)!r} with a number"] += 1
+                work.lost[f"tag {tag.text('name')!r} with a number"] += 1
                 continue
-            first, last = _range(tag, where)
+            first, last = tag.numbers("frameRange", 2) if tag.items("frameRange") else (0, _MOST_FRAMES)
             tags.append(_Tag(action, first, last))
             work.names[action] = None
         if not tagged:
             work.names[title] = None
-        objects[_key(entry, "", where)] = _Object(title, tags)
+        objects[_key(entry)] = _Object(title, tags)
     if tagged:
         work.lost["classes of objects"] += len({each.title for each in objects.values()} - {"person"})
     return objects
 
 
-def _action(tag: Any, where: str) -> str | None:
+def _action(tag: Record) -> str | None:
     """A tag's text, or its name where it has none; None: its value is a number."""
-    name, value = member(tag, "name", str, where), tag.get("value")
+    name, value = tag.text("name"), tag.values.get("value")
     if isinstance(value, str) and value.strip():
         return value.strip()
-    return name if value is None or value == "" else None
+    return name if value is None or isinstance(value, str) else None
 
 
-def _range(tag: Any, where: str) -> tuple[int, int]:
-    ends = member(tag, "frameRange", list, where, [])
-    if not ends:
-        return 0, _MOST_FRAMES
-    if len(ends) != 2:
-        raise InputError(f"{where}: frameRange has {len(ends)} numbers; the first and the last frame are expected")
-    first, last = (int(number(end, "frameRange", where)) for end in ends)
-    return first, last
-
-
-def _key(entry: Any, prefix: str, where: str) -> str:
-    """Who an object is: by its id (of a download by the API), else by its key (of an export)."""
+def _key(entry: Record, prefix: str = "") -> str:
+    """Who an object is: by its key (of an export), else by its id (of a download by the API)."""
     names = (f"{prefix}Key", f"{prefix}Id") if prefix else ("key", "id")
-    value = next((entry[name] for name in names if isinstance(entry.get(name), str | int)), None)
-    if value is None:
-        raise InputError(f"{where}: an object or figure has neither {names[0]} nor {names[1]}")
-    return str(value)
+    name = next((name for name in names if entry.has(name)), None)
+    if name is None:
+        raise entry.wrong(f"has neither {names[0]} nor {names[1]}")
+    return entry.text(name)
 
 
-def _box(work: _Reading, figure: Any, size: tuple[int, int], where: str) -> list[float] | None:
+def _box(work: _Reading, figure: Record, size: tuple[int, int]) -> list[float] | None:
     """A rectangle as shares of the frame, or that around an outline; others are counted as lost."""
-    kind = member(figure, "geometryType", str, where)
+    kind = figure.text("geometryType")
     if kind not in ("rectangle", "polygon"):
         work.lost[f"figure: {kind}"] += 1
         return None
     work.lost["outline of a polygon (the box around it is taken)"] += kind == "polygon"
-    points = member(member(member(figure, "geometry", dict, where), "points", dict, where), "exterior", list, where)
+    points = figure.record("geometry").record("points").items("exterior")
     if len(points) < 2 or not all(isinstance(point, list) and len(point) == 2 for point in points):
-        raise InputError(f"{where}: a {kind} has other points than [[x, y], [x, y], ...]")
-    xs, ys = ([number(point[axis], "a point", where) for point in points] for axis in (0, 1))
-    corners = (min(xs), min(ys), max(xs), max(ys))
-    return [min(max(value / side, 0.0), 1.0) for value, side in zip(corners, (*size, *size), strict=True)]
+        raise figure.wrong(f"is a {kind} with other points than [[x, y], [x, y], ...]")
+    corners = around((figure.checked(x, "has a point"), figure.checked(y, "has a point")) for x, y in points)
+    return unit_box(corners, size, f"{figure.source}: {figure.what}")
 
 
-def _whole(value: int, what: str, where: str, least: int = 0) -> int:
-    if not least <= value <= _MOST_FRAMES:
-        raise InputError(f"{where}: {what} is {number(value, what, where):g}; {least} to {_MOST_FRAMES:,} is expected")
-    return value
+def _frame(entry: Record, key: str, default: int | None = None) -> int:
+    found = entry.whole(key, default)
+    if found > _MOST_FRAMES:
+        raise entry.wrong(f"has {key} {found}; at most {_MOST_FRAMES:,} is expected")
+    return found

@@ -151,6 +151,8 @@ def tube(*rows):
         (tube([np.nan, 1, 1, 2, 2]), "frames that are no whole numbers"),
         (tube([2, np.nan, 1, 2, 2]), "has the box nan, 1, 2, 2 on frame 1"),
         (tube([2, 9, 1, 2, 2]), "has the box 9, 1, 2, 2 on frame 1; left before right"),
+        (act("labels", value=["catch", "throw\nfar"]), "an action is called 'throw.*on one line are expected"),
+        (act("labels", value=["catch", "x" * 10**6]), "an action is called 'xxx"),
         (ACT | {"gttubes": {}}, "has no tube of a person"),
     ],
 )
