@@ -41,8 +41,9 @@ def convert(
 
     Args:
         sources: Annotation files or folders.
-        from_: Their format, see the list below. Default: what each looks like: data set folder, results of predict.
-        to: Format that is wanted; without it a data set folder.
+        from_: Their format: cvat, coco, coco-video, via, label_studio, supervisely, ava, mmaction2, mot, ucf101_24, jhmdb,
+            multisports, predictions. Default: what each looks like, a data set folder, CVAT's xml, results of predict.
+        to: Format that is wanted: cvat, coco, label_studio, mot, ava; without it a data set folder.
         out: The folder, or the file.
         videos: Folder of the films, or of folders of frames, named as the annotations name them.
         attributes: The only attributes of persons that name actions, with commas between. Default: all that can.

@@ -95,6 +95,8 @@ def run(app: App, arguments: Sequence[str] | None = None) -> int:
         warnings.simplefilter("ignore")  # libraries' remarks to programmers
     with contextlib.suppress(ValueError):  # not the main thread: someone else minds the signals
         signal.signal(signal.SIGTERM, _interrupt)
+    if tokens[:1] and tokens[0] in app:
+        app[tokens[0]].help = None  # its line in the list of commands; its own page says more
     app.suppress_keyboard_interrupt = False  # cyclopts would leave with 130 and no word
     try:
         code = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import yaml
@@ -122,3 +123,10 @@ def test_every_format_has_a_module():
     for name, form in FORMATS.items():
         assert form.reads or form.writes, name
         assert form.what, name
+
+
+def test_the_help_names_every_format(capsys):
+    assert run(app, ["convert", "--help"]) == 0
+    words = set(re.findall(r"[\w-]+", capsys.readouterr().out))
+    assert FORMATS.keys() - {"folder"} <= words
+    assert {name for name, form in FORMATS.items() if form.writes} <= words
