@@ -41,8 +41,8 @@ def convert(
 
     Args:
         sources: Annotation files or folders.
-        from_: Their format: cvat, coco, coco-video, via, label_studio, supervisely, ava, mmaction2, mot, ucf101_24, jhmdb,
-            multisports, predictions. Default: what each looks like, a data set folder, CVAT's xml, results of predict.
+        from_: Their format: cvat, coco, coco-video, via, label_studio, supervisely, ava, mmaction2, mot, ucf101_24,
+            jhmdb, multisports, predictions. Default: what each looks like, such as results of predict.
         to: Format that is wanted: cvat, coco, label_studio, mot, ava; without it a data set folder.
         out: The folder, or the file.
         videos: Folder of the films, or of folders of frames, named as the annotations name them.
