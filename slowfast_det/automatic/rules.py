@@ -18,7 +18,7 @@ from slowfast_det.checkpoints import zoo
 SMALL = "tiny"  # the network that learns from nothing
 _STEPS = 800  # of a training from scratch
 _TUNING_STEPS = 400
-_RARE = 10  # times as many examples as the rarest action has, from which on the rare ones weigh more
+_RARE = 10  # times as many examples as the rarest action has, from which on the common ones count less
 _SIDES = (("left", "right"), ("links", "rechts"), ("gauche", "droite"), ("izquierda", "derecha"))
 
 
@@ -139,7 +139,10 @@ def _balance(facts: Facts) -> Decision:
     told = f"{most!r} has {known[most]:,} examples, {least!r} {known[least]:,}"
     if ratio < _RARE:
         return Decision("class balance", "none", told)
-    return Decision("class balance", "0.99", f"{told}: rare ones weigh more", ("training.loss.class_balance=0.99",))
+    # 30 films, three actions with a tenth of their examples: 0.451; plain 0.415; weights by frequency (0.99) 0.407
+    return Decision(
+        "class balance", "focal loss", f"{told}: what is known well counts less", ("training.loss.kind=focal",)
+    )
 
 
 def _mirror(labels: Labels) -> list[Decision]:

@@ -90,9 +90,9 @@ def test_few_key_frames_leave_early_stages_alone(key_frames, frozen):
 
 
 @pytest.mark.parametrize(("examples", "balanced"), [((500, 60), False), ((500, 49), True), ((500, 0), False)])
-def test_rare_actions_weigh_more(examples, balanced):
+def test_rare_actions_count_more(examples, balanced):
     _, settings = chosen(examples=dict(zip(("run", "sit"), examples, strict=True)))
-    assert ("training.loss.class_balance" in settings) == balanced
+    assert (settings.get("training.loss.kind") == "focal") == balanced
 
 
 @pytest.mark.parametrize(
