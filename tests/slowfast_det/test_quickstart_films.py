@@ -10,6 +10,10 @@ import numpy as np
 import pytest
 import yaml
 
+from ava_tools.convert import cvat
+from ava_tools.convert.annotations import joined
+from ava_tools.convert.films import Films
+from ava_tools.media.reader import open_film
 from ava_tools.tables import read_truth
 from slowfast_det.quickstart.acts import ACTIONS, MOTIONS, Act
 from slowfast_det.quickstart.casting import Casting
@@ -112,7 +116,7 @@ def test_figures_are_seen(seed):
 
 
 def test_every_action_is_in_both_splits(tmp_path, monkeypatch):
-    monkeypatch.setattr("slowfast_det.quickstart.films._write", lambda *_: None)
+    monkeypatch.setattr("slowfast_det.quickstart.films.write_film", lambda *_: None)
     write_data_set(tmp_path, seed=0, train_films=30, test_films=15)
     for split in ("train", "test"):
         assert set(read_truth(tmp_path / f"{split}.csv")["action_id"]) == set(range(1, 10))
@@ -170,3 +174,21 @@ def test_the_film_for_show(tmp_path, inspect):
     acts = [set(sum(shown.actions(time), ())) for time in (1.0, 4.0, 7.0)]
     assert len(set().union(*acts)) >= 6
     assert all(len(set(times)) > 1 for times in zip(*(shown.actions(time) for time in (1.0, 4.0, 7.0)), strict=True))
+
+
+def test_the_example_is_annotated_frame_by_frame(tmp_path, command):
+    assert command("example", "--out", "example", "--films", "3", "--seed", "4").code == 0
+    folder = tmp_path / "example"
+    films = Films(folder / "films")
+    found = joined([cvat.read(path, films) for path in sorted(folder.glob("annotations/*.xml"))], ["a", "b", "c"])
+    assert [film.name for film in found.films] == ["film_00", "film_01", "film_02"]
+    assert found.labels.names == ACTIONS
+    assert len(found.key_frames) == 3 * 108
+    assert (found.persons.groupby(["video", "person"]).size() > 1).all(), "everybody is a track"
+    truth = found.persons[found.persons["video"] == "film_01"]
+    with open_film(folder / "films" / "film_01.mp4") as film:
+        frames = list(film.frames())
+    assert sorted(set(truth["timestamp"])) == [round(float(frame.time), 6) for frame in frames]
+    assert (folder / "new.mp4").is_file()
+    again = command("example", "--out", "example")
+    assert (again.code, again.err) == (1, "error: example: holds other things; a new or empty folder is expected\n")

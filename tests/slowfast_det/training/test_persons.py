@@ -102,6 +102,7 @@ def test_the_file_finds_what_the_network_finds(train, steps_of):
         "min_size": 64,
         "max_size": 96,
         "max_overlap": None,
+        "min_score": None,
     }
     assert yaml.safe_load((folder / "recipe.yaml").read_text())["detector"]["network"] == "small_faster_rcnn"
 
