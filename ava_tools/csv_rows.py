@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -68,19 +69,21 @@ def _quickly(text: str, row_format: RowFormat) -> pd.DataFrame | None:
         return None
     first, *numbers = row_format.columns
     try:
-        table = pd.read_csv(
-            io.StringIO(text),
-            header=None,
-            names=[first, *numbers, "one too many"],
-            index_col=False,
-            dtype={first: str} | dict.fromkeys(numbers, float) | {"one too many": str},
-            na_values={column: [""] for column in numbers},
-            keep_default_na=False,
-            skip_blank_lines=False,
-            skipinitialspace=True,
-            float_precision="round_trip",
-        )
-    except (ValueError, pd.errors.ParserError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # cells beyond the last column
+            table = pd.read_csv(
+                io.StringIO(text),
+                header=None,
+                names=[first, *numbers, "one too many"],
+                index_col=False,
+                dtype={first: str} | dict.fromkeys(numbers, float) | {"one too many": str},
+                na_values={column: [""] for column in numbers},
+                keep_default_na=False,
+                skip_blank_lines=False,
+                skipinitialspace=True,
+                float_precision="round_trip",
+            )
+    except (ValueError, pd.errors.ParserError, pd.errors.ParserWarning):
         return None
     table.index = pd.RangeIndex(1, len(table) + 1, name="line")
     values = table[numbers].to_numpy(dtype=float)

@@ -22,6 +22,7 @@ from ava_tools.proposals import is_pickle, proposals_table
 COORDINATES = ["x1", "y1", "x2", "y2"]
 KEY = ["video", "timestamp"]
 _PERSON_BOXES = RowFormat([*KEY, *COORDINATES, "label", "score"], optional=2)
+_LARGEST_ID = 1e9
 _TIMESTAMP_DECIMALS = 6  # two timestamps are the same key frame when they agree in six decimals
 LATEST = 1e9  # seconds
 ROUNDING = 0.01  # files round their boxes, and detectors overshoot the border by less than this
@@ -128,7 +129,7 @@ def _check_labelled(boxes: pd.DataFrame, name: str) -> None:
     """Every box sound, every action a whole number from 0; an action may be lacking."""
     _check_boxes(boxes, name)
     ids = boxes["action_id"].to_numpy(dtype=float)
-    broken = np.flatnonzero((ids != np.floor(ids)) & ~np.isnan(ids) | (ids < 0))
+    broken = np.flatnonzero((ids != np.floor(ids)) & ~np.isnan(ids) | (ids < 0) | (ids > _LARGEST_ID))
     if len(broken):
         line, found = boxes.index[broken[0]], ids[broken[0]]
         raise InputError(f"{name}, line {line}: action_id is {found:g}; a whole number is expected")

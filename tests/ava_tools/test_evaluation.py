@@ -399,7 +399,9 @@ def test_ids_that_are_not_scored_are_counted(tmp_path):
         pytest.param("a,1,0,0,1,1,81\n", "", r"truth.csv, line 1: action_id 81 is none of the 80 known", id="truth"),
         pytest.param("a,1,0,0,1,1,1\n", "a,1,0,0,1,1,0,0.5\n", r"found.csv, line 1: action_id 0 is none", id="from 0"),
         pytest.param("a,1,0,0,1,1,1.5\n", "", r"truth.csv, line 1: action_id is 1.5; a whole number", id="fraction"),
+        pytest.param("a,1,0,0,1,1,1e300\n", "", r"truth.csv, line 1: action_id is 1e\+300; a whole", id="huge"),
         pytest.param("a,1,0,0,1,1\n", "", r"truth.csv, line 1: has 6 columns", id="too few columns"),
+        pytest.param("a,1,0,0,1,1,\na,1,0,0,1,1\n", "", r"truth.csv, line 2: has 6 columns", id="too few once"),
         pytest.param("a,1,0,0,1,1,1\n", "a,1,0,0,1,1,1,\n", r"found.csv, line 1: score is ''", id="no score"),
     ],
 )

@@ -107,6 +107,7 @@ SHAPE = "video,timestamp,x1,y1,x2,y2[,label][,score] is expected"
     [
         pytest.param("a,1,0,0,1\n", f"line 1: has 5 columns; {SHAPE}", id="five_columns"),
         pytest.param("a,1,0,0,1,1\na,1,0,0,1,1,,0.5,7\n", f"line 2: has 9 columns; {SHAPE}", id="nine_columns"),
+        pytest.param("a,1,0,0,1,1\na,1,0,0,1,1,,0.5,,7\n", f"line 2: has 10 columns; {SHAPE}", id="ten_columns"),
         pytest.param(
             "a\t1\t0\t0\t1\t1\n",
             f"line 1: has 1 columns; {SHAPE}; it is separated by tabs, commas are expected",
