@@ -34,7 +34,7 @@ class Facts:
         frame_bytes: of a decoded frame of the usual film.
         test_split: the part that is held back; None: there is none.
         device: where it will be trained.
-        weights: the best published weights of a network of ours that are on this machine.
+        weights: the best published action detector whose weights are on this machine.
         detectors: torchvision's person detectors whose weights are on this machine, the best first.
         memory: bytes that this machine has.
         has_bf16: whether the processor multiplies bf16 numbers itself.
@@ -87,9 +87,9 @@ def read_facts(data_set: DataSet, device: torch.device) -> Facts:
 
 
 def best_weights() -> PublishedModel | None:
-    """The published weights on this machine that are likely to serve best: detectors by their mAP, then classifiers."""
-    here = [model for model in published_models() if model.config is not None and stored_path(model).is_file()]
-    return max(here, key=lambda model: (model.mean_ap or 0.0, model.top1 or 0.0), default=None)
+    """The published action detector on this machine with the highest mAP; None: there is none."""
+    detectors = [model for model in published_models() if model.config is not None and model.task == "detection"]
+    return max((m for m in detectors if stored_path(m).is_file()), key=lambda model: model.mean_ap or 0.0, default=None)
 
 
 def has_bf16() -> bool:

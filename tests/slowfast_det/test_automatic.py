@@ -17,6 +17,7 @@ from slowfast_det.automatic import facts, persons
 from slowfast_det.automatic.facts import Facts, read_facts
 from slowfast_det.automatic.persons import evenly
 from slowfast_det.automatic.rules import choose
+from slowfast_det.checkpoints.model import load_config, untrained_model
 from slowfast_det.checkpoints.zoo import published_models
 from slowfast_det.recipe import read_recipe
 
@@ -65,7 +66,7 @@ def test_every_choice_is_a_recipe_that_can_be_read():
 def test_weights_are_used_on_a_gpu():
     choice, settings = chosen(device=GPU, weights=AVA)
     assert choice.recipe == AVA.config
-    assert settings["init"] == AVA.name
+    assert settings["init"] == f'"{AVA.name}"'
     for changes in ({"weights": AVA}, {"device": GPU}):
         choice, settings = chosen(**changes)
         assert choice.recipe == "tiny"
@@ -74,7 +75,33 @@ def test_weights_are_used_on_a_gpu():
 
 def test_weights_that_are_named_come_first():
     choice = choose(SMALL, AVA.name)
-    assert (choice.recipe, f"init={AVA.name}" in choice.settings) == (AVA.config, True)
+    assert (choice.recipe, f'init="{AVA.name}"' in choice.settings) == (AVA.config, True)
+
+
+def test_what_a_published_network_has_of_its_own_is_kept():
+    choice = choose(SMALL, "pyslowfast_slow_r50_4x16_ava22")
+    assert not read_recipe(choice.recipe, choice.settings).network.aligned
+
+
+def test_a_file_of_weights_says_its_network(tmp_path):
+    config = load_config("tiny")
+    config = config.model_copy(update={"network": config.network.model_copy(update={"width": 24})})
+    path = tmp_path / "own model.safetensors"
+    untrained_model(config).save(path)
+    choice = choose(SMALL, str(path))
+    recipe = read_recipe(choice.recipe, choice.settings)
+    assert (recipe.network.width, recipe.init, recipe.training.frozen_stages) == (24, str(path), 3)
+
+
+@pytest.mark.parametrize("init", ["pyslowfast_slowfast_r50_8x8_k400", "weights.pth"])
+def test_weights_that_do_not_say_their_network_need_a_recipe(init, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    state = untrained_model("mmaction2_slowonly_r50_4x16").network.state_dict()
+    torch.save(
+        {f"backbone.{name}" if "backbone" not in name else name: value for name, value in state.items()}, "weights.pth"
+    )
+    with pytest.raises(InputError, match=r"name one: slowfast-det train slowfast_r50_8x8 data=FOLDER init="):
+        choose(SMALL, init)
 
 
 @pytest.mark.parametrize(("key_frames", "epochs", "batch"), [(3, 100, 1), (40, 100, 8), (400, 16, 8), (50_000, 6, 8)])
