@@ -131,13 +131,14 @@ class Report:
             }
         )
 
-    def thresholds(self, otherwise: float, least_truth: int = 3) -> dict[int, float]:
+    def thresholds(self, otherwise: float, least: float = 0.0, least_truth: int = 3) -> dict[int, float]:
         """The score of each action from which on its detections balance precision and recall best (their F1).
 
         It lies midway between the last score that is taken and the next one.
 
         Args:
             otherwise: for actions with fewer examples than ``least_truth``, and those that are never found.
+            least: no score below it is chosen; who says less knows nothing.
             least_truth: examples that are needed to tell.
         """
         chosen = {}
@@ -145,13 +146,14 @@ class Report:
             curve = self.curve(action_id)
             score, precision, recall = (curve[name].to_numpy(dtype=float) for name in ("score", "precision", "recall"))
             last = np.append(score[1:] < score[:-1], True)[: len(score)]  # of those with one score
-            balance = np.where(last & (precision > 0), 2 * precision * recall / (precision + recall + 1e-12), 0.0)
+            able = last & (precision > 0) & (score >= least)
+            balance = np.where(able, 2 * precision * recall / (precision + recall + 1e-12), 0.0)
             if truth < least_truth or not balance.any():
                 chosen[action_id] = otherwise
                 continue
             place = int(balance.argmax())
             following = score[place + 1] if place + 1 < len(score) else 0.0
-            chosen[action_id] = float(np.clip((score[place] + following) / 2, 0, 1).round(6))
+            chosen[action_id] = float(np.clip((score[place] + following) / 2, least, 1).round(6))
         return chosen
 
     def confidence(self, samples: int = 1000, seed: int = 0) -> Interval:

@@ -54,7 +54,7 @@ def convert(
         min_score: Least score of actions that a model found.
         held_back: Share of the examples, in whole films, that become the split val; 0: none.
         seed: Decides between splits that are equally good.
-        overwrite: Replace an existing data set.
+        overwrite: Replace what exists; otherwise the next free name is used, and told.
     """
     from ava_tools.convert.annotations import joined
     from ava_tools.convert.films import Films
@@ -87,14 +87,25 @@ def convert(
     _tell(annotations, films)
     with claimed_folder(out, overwrite) as folder:
         assert folder is not None
+        if folder != out:
+            console.print(f"note: {out} exists; {folder} is written, --overwrite would replace {out}")
         if to == FOLDER:
             assert films.folder is not None
             annotations, told = spaced(annotations, every)
             console.print(f"note: {told}")
+            _tell_nobody(annotations)
             files = write_data_set(annotations, folder, films.folder, held_back, seed, films.frame_rate)
         else:
             files = FORMATS[to].write(annotations, folder, films)
     print("\n".join(map(str, files)))
+
+
+def _tell_nobody(annotations: Annotations) -> None:
+    """How many key frames teach that nobody is there: where nobody looked, that would be wrong."""
+    occupied = len(annotations.persons[["video", "timestamp"]].drop_duplicates())
+    if occupied < len(annotations.key_frames):
+        empty = len(annotations.key_frames) - occupied
+        console.print(f"note: {empty:,} of {len(annotations.key_frames):,} key frames say that nobody is there")
 
 
 def _refuse_unknown(option: str, name: str, able: str) -> None:

@@ -222,6 +222,23 @@ def collected(
     )
 
 
+def while_annotated(looked_at: Mapping[str, Iterable[float]], persons: Iterable[Person]) -> dict[str, list[float]]:
+    """Of films whose every frame may have been looked at the times from the first annotated person to the last.
+
+    Before and behind them nobody may have looked: an absence there is no word that nobody is to be seen.
+    """
+    first: dict[str, float] = {}
+    last: dict[str, float] = {}
+    for person in persons:
+        first[person.video] = min(person.time, first.get(person.video, person.time))
+        last[person.video] = max(person.time, last.get(person.video, person.time))
+    return {
+        video: [time for time in times if first[video] <= time <= last[video]]
+        for video, times in looked_at.items()
+        if video in first
+    }
+
+
 def check_names(what: str, names: Iterable[str]) -> None:
     """Refuse names that a line of a table cannot hold.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from ava_tools.convert.annotations import AnnotatedFilm, Annotations, Person, collected
+from ava_tools.convert.annotations import AnnotatedFilm, Annotations, Person, collected, while_annotated
 from ava_tools.convert.attributes import IDENTITIES, named_actions, unknown_attribute
 from ava_tools.convert.cvat_writing import write
 from ava_tools.convert.films import Films, film_name, frame_number, is_film_file
@@ -286,11 +286,13 @@ def _film_of(work: _Reading, task: _Task) -> AnnotatedFilm:
 
 
 def _look_at_all(work: _Reading) -> None:
-    """Of a video every frame was looked at, whether somebody is in it or not."""
+    """Of a video all frames between those with persons were looked at."""
+    watched = {}
     for task in work.tasks.values():
         if task.is_video and task.film not in work.looked_at and task.frames:
             _film_of(work, task)
-            work.looked_at[task.film] = work.films.seconds(task.film, work.between.looked_at(task.frames)).tolist()
+            watched[task.film] = work.films.seconds(task.film, work.between.looked_at(task.frames)).tolist()
+    work.looked_at |= while_annotated(watched, work.persons)
 
 
 def _number(work: _Reading, element: Element, key: str, default: str | None = None) -> float:

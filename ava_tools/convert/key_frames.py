@@ -32,8 +32,10 @@ def spaced(annotations: Annotations, every: float | None) -> tuple[Annotations, 
         return annotations, f"all {len(key_frames):,} annotated frames are key frames"
     place = np.round(key_frames["timestamp"] / every)
     far = (key_frames["timestamp"] - place * every).abs()
+    empty = ~pd.MultiIndex.from_frame(key_frames[KEY]).isin(pd.MultiIndex.from_frame(annotations.persons[KEY]))
+    far += 1e-7 * empty  # of two that are as near, the one with persons
     nearest = far.groupby([key_frames[KEY[0]], place]).idxmin()
-    chosen = key_frames.loc[np.sort(nearest[far[nearest].to_numpy() <= every / 2 + 1e-9].to_numpy())]
+    chosen = key_frames.loc[np.sort(nearest[far[nearest].to_numpy() <= every / 2 + 1e-6].to_numpy())]
     told = f"{len(chosen):,} of {len(key_frames):,} annotated frames are key frames, one every {every:g} s"
     return annotations.of_key_frames(chosen), f"{told} (--every 0 keeps all)"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from ava_tools.convert.annotations import AnnotatedFilm, Annotations, Person, collected
+from ava_tools.convert.annotations import AnnotatedFilm, Annotations, Person, collected, while_annotated
 from ava_tools.convert.attributes import ActionAttributes
 from ava_tools.convert.films import Films, film_name, is_film_file
 from ava_tools.convert.interpolation import Interpolation
@@ -244,7 +244,8 @@ def _annotations(work: _Reading, regions: Sequence[_Region]) -> Annotations:
             looked_at[region.film] = _seconds(work, region, between.looked_at(range(1, region.length + 1)))
     doing = work.names | dict.fromkeys(label for region in regions for label in region.labels if label not in who)
     notes = [*work.notes, *work.attributes.notes]
-    return collected(list(work.annotated.values()), persons, doing, looked_at, work.lost, notes)
+    watched = while_annotated(looked_at, persons)
+    return collected(list(work.annotated.values()), persons, doing, watched, work.lost, notes)
 
 
 def _seconds(work: _Reading, region: _Region, frames: Sequence[int]) -> list[float]:

@@ -88,10 +88,11 @@ def _read_sequence(
     table["person"] = rows["id"].to_numpy(dtype=np.int64)
     table["action"] = _actions(file, rows, names)
     last = about.frames or int(rows["frame"].max() if len(rows) else 0)
-    seconds = films.seconds(name, range(last), film.rate).round(6)  # all frames were looked at
-    beyond = films.seconds(name, (rows["frame"] - 1).tolist(), film.rate).round(6)
-    table["timestamp"] = beyond
-    empty = pd.DataFrame({"timestamp": np.setdiff1d(seconds, beyond)}, dtype=float)
+    first = int(rows["frame"].min()) - 1 if len(rows) else last
+    watched = range(first, int(rows["frame"].max()) if len(rows) else last)  # before and behind nobody may have looked
+    seconds = films.seconds(name, watched, film.rate).round(6)
+    table["timestamp"] = films.seconds(name, (rows["frame"] - 1).tolist(), film.rate).round(6)
+    empty = pd.DataFrame({"timestamp": np.setdiff1d(seconds, table["timestamp"])}, dtype=float)
     return film, pd.concat([table, empty], ignore_index=True).assign(video=name)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from ava_tools.convert.annotations import AnnotatedFilm, Annotations, Person, collected
+from ava_tools.convert.annotations import AnnotatedFilm, Annotations, Person, collected, while_annotated
 from ava_tools.convert.films import Films, film_name
 from ava_tools.convert.json_records import Record, read_json
 from ava_tools.convert.pixel_boxes import around, unit_box
@@ -64,7 +64,8 @@ def read(source: Path, films: Films) -> Annotations:
     for file in files:
         _take(work, file, tagged)
     note = "actions are the tags of objects" if tagged else "actions are the classes of objects, which have no tags"
-    return collected(list(work.annotated.values()), work.persons, work.names, work.looked_at, work.lost, [note])
+    watched = while_annotated(work.looked_at, work.persons)
+    return collected(list(work.annotated.values()), work.persons, work.names, watched, work.lost, [note])
 
 
 def _files(source: Path) -> list[Path]:

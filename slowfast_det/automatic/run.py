@@ -30,6 +30,8 @@ from slowfast_det.weights.files import open_weights
 _LEFT_OUT = {"film-missing", "film-unreadable", "before-film", "after-film"}
 _MODEL, _REPORT = "best.safetensors", "report.html"
 _MIN_SCORE = 0.3  # of actions with too few examples to choose a score by
+_LEAST_SCORE = 0.1  # that is chosen for any action
+_WEAK = 0.2  # AP of actions that nobody should trust
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,8 @@ def _finished(
     thresholds = None
     report = None
     if tested is not None:
-        by_id = tested.report.thresholds(_MIN_SCORE)
+        by_id = tested.report.thresholds(_MIN_SCORE, _LEAST_SCORE)
+        _tell_weak(tested, talk)
         thresholds = tuple(by_id.get(action.id, _MIN_SCORE) for action in model.labels)
         save_html(tested.report, folder / _REPORT)
         report = save_under(data / _REPORT, False, [], partial(shutil.copyfile, folder / _REPORT), keep_equal=True)
@@ -162,6 +165,15 @@ def _finished(
     path = save_under(data / _MODEL, False, [], whole.save, keep_equal=True)
     whole.save(folder / _MODEL)  # a run that has it is finished
     return Trained(path, report, None if tested is None else tested.report.mean_ap)
+
+
+def _tell_weak(tested: Tested, talk: Talk) -> None:
+    """Name the actions that are hardly recognised, so that nobody trusts them."""
+    table = tested.report.per_action
+    weak = table[table["ap"] < _WEAK]
+    if len(weak):
+        named = ", ".join(f"{name} (AP {ap:.2f})" for name, ap in zip(weak["name"], weak["ap"], strict=True))
+        talk.tell(f"note: hardly recognised on the films that were held back: {named}; more examples help most")
 
 
 def _duration(seconds: float) -> str:

@@ -110,7 +110,7 @@ def test_a_list_with_scored_actions_stays_one(tmp_path):
     ("text", "sentence"),
     [
         ("a,1,0,0,1,1,81\n", "has the action 81, which is none of AVA's list of 80"),
-        ("a,1,0,0,1,1,1e300\n", "has the action 1e\\+300"),
+        ("a,1,0,0,1,1,1e300\n", "action_id is 1e\\+300; a whole number"),
         ("a\t1\t0\t0\t1\t1\t1\n", "separated by tabs, commas are expected"),
         ("video,timestamp,x1,y1,x2,y2,action_id\na,1,0,0,1,1,1\n", "must have no header line"),
         ("a,1,10,20,300,400,1\n", "divide by the film's width and height"),

@@ -212,7 +212,7 @@ def test_a_project_of_films(read):
     )
     assert [(row[0], row[1]) for row in rows(shown)] == [("one", 0.0), ("two", 0.1)]
     assert [(film.name, film.split) for film in shown.films] == [("one", "train"), ("two", "val")]
-    assert {video: len(times) for video, times in key_frames(shown).items()} == {"one": 8, "two": 2}
+    assert {video: len(times) for video, times in key_frames(shown).items()} == {"one": 1, "two": 1}
     assert any("films are called as their tasks" in note for note in shown.notes)
 
 
@@ -296,13 +296,20 @@ def test_nothing_is_lost_on_the_way_back(read, tmp_path, make_film):
 def test_key_frames_far_apart_go_back(read, tmp_path, make_film):
     """Of key frames with gaps between them each is a box of its track; who leaves is outside after it."""
     make_film("film.mp4", count=8, rate=10, size=(200, 100))
-    shown = read(document(track(box(), box(frame=4), box(frame=5, outside=1))))
-    chosen = shown.of_key_frames(shown.key_frames.iloc[[0, 4, 7]])
+    shown = read(document(track(box(), box(frame=4), box(frame=5, outside=1)), track(box(frame=7), number=1)))
+    chosen = shown.of_key_frames(shown.key_frames.iloc[[0, 4, 6]])
     write_data_set(chosen, tmp_path / "set", tmp_path, share=0)
     kept = read_folder(tmp_path / "set", Films(tmp_path))
     back = cvat.read(cvat.write(kept, tmp_path / "back", Films(tmp_path))[0], Films(tmp_path))
     assert rows(back.of_key_frames(chosen.key_frames)) == rows(chosen)
     assert frames_of(back) == [0, 1, 2, 3, 4]
+
+
+def test_nobody_is_there_only_between_those_who_are(read):
+    """Before the first box of a film and behind its last one nobody may have looked."""
+    shown = read(document(track(box(frame=2), box(frame=3, outside=1)), track(box(frame=5), box(frame=6, outside=1))))
+    assert key_frames(shown) == {"film": [0.2, 0.3, 0.4, 0.5]}
+    assert key_frames(read(document())) == {}
 
 
 @pytest.mark.parametrize(

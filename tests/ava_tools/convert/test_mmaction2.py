@@ -102,7 +102,7 @@ def test_multisports_has_frames_and_counts_actions_from_0(tmp_path):
         ("ava_dense_proposals_train.FAIR.recall_93.9.pkl", pickle.dumps({"a,0902": "x"}), "rows of 4 or 5 numbers"),
         ("ava_train_v2.1.csv", b"gym/v.mp4,0,0,0,1,1,0,0\n", "v.mp4 has the frame 0, counted from 1"),
         ("ava_train_v2.1.csv", b"gym/v.mp4,1.5,0,0,1,1,0,0\n", "v.mp4 has the frame 1.5, counted from 1"),
-        ("ava_train_v2.1.csv", b"gym/v.mp4,1,0,0,1,1,1e12,0\n", "has the action 1000000000000; numbers from 0"),
+        ("ava_train_v2.1.csv", b"gym/v.mp4,1,0,0,1,1,1e12,0\n", r"action_id is 1e\+12; a whole number"),
         ("label_map.txt", b"one\n", None),
     ],
 )
