@@ -11,6 +11,7 @@ from typing import Any
 
 from ava_tools.errors import InputError
 from ava_tools.labels import Action, Kind, Labels, ava_labels
+from ava_tools.regular_files import check_regular
 
 _KINDS: dict[str, Kind] = {
     "PERSON_MOVEMENT": "pose",
@@ -42,6 +43,7 @@ def read_labels(path: str | Path) -> Labels:
     Raises:
         InputError: none of these, an id twice, or no action at all.
     """
+    check_regular(path)
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:

@@ -18,6 +18,7 @@ from ava_tools.boxes import pairwise_iou
 from ava_tools.csv_rows import TEXT, RowFormat, read_rows
 from ava_tools.errors import InputError
 from ava_tools.proposals import is_pickle, proposals_table
+from ava_tools.regular_files import check_regular
 
 COORDINATES = ["x1", "y1", "x2", "y2"]
 KEY = ["video", "timestamp"]
@@ -150,6 +151,7 @@ def format_timestamp(seconds: float) -> str:
 
 
 def _read_bytes(path: str | Path) -> bytes:
+    check_regular(path)
     try:
         return Path(path).read_bytes()
     except OSError as problem:

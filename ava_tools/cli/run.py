@@ -18,13 +18,26 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from ava_tools.errors import InputError
 
-console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+class _PlainConsole(Console):
+    """A console on which texts from files have no power over the terminal."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(_harmless(each) if isinstance(each, str) else each for each in objects), **options)
+
+
+def _harmless(text: str) -> str:
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else repr(sign)[1:-1] for sign in text)
+
+
+console = _PlainConsole(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 _debugging = False
 DEBUG_HELP = "Add `--debug` to see the traceback of a failure."
 

@@ -32,14 +32,14 @@ def read_act(source: Path, films: Films, file: str, held_back: str, rate: float 
     """
     data = Pickled(source, file)
     content = data.mapping(data.content, "its content", "labels", "gttubes", "resolution")
-    names = [str(name) for name in data.sequence(content["labels"], "labels")]
+    names = [data.text(name, "a label") for name in data.sequence(content["labels"], "labels")]
     splits = _films_of(data, content.get("test_videos", []), held_back)
     splits |= _films_of(data, content.get("train_videos", []), "train")
     lengths = data.mapping(content.get("nframes", {}), "nframes")
     sizes = data.mapping(content["resolution"], "resolution")
     annotated, tubes = [], []
     for film, actions in data.mapping(content["gttubes"], "gttubes").items():
-        name = film_name(str(film))
+        name = film_name(data.text(film, "a film"))
         size = data.sequence(sizes.get(film, (0, 0)), f"resolution of {name}")
         if len(size) != 2:
             raise data.wrong(f"resolution of {name}", size, "height, width is expected")
@@ -58,7 +58,7 @@ def _films_of(data: Pickled, divisions: object, split: str) -> dict[str, str]:
     """The split of the films of a list, or of the first of several lists."""
     listed = data.sequence(divisions, f"the films of {split}")
     first = data.sequence(listed[0], f"the films of {split}") if listed and not isinstance(listed[0], str) else listed
-    return {film_name(str(film)): split for film in first}
+    return {film_name(data.text(film, "a film")): split for film in first}
 
 
 def _frames(data: Pickled, numbers: NDArray[np.float64], name: str) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from ava_tools.tables import COORDINATES, KEY
 
 _LONGEST_NAME = 250
 _UNSEEN = {"Cc", "Cs"}  # line breaks and others that control, halves of characters
+FILM = "a film"  # what `check_names` calls it
 NOBODY = -1  # the identity of a person who has none
 
 
@@ -202,7 +204,7 @@ def collected(
     if labels is None:
         done = dict.fromkeys([*names, *(action for person in persons for action in person.actions)])
         labels = Labels(tuple(Action(number, name) for number, name in enumerate(done, start=1)))
-    check_names("a film", (film.name for film in films))
+    check_names(FILM, (film.name for film in films))
     check_names("an action", labels.names)
     ids = {action.name: action.id for action in labels}
     numbers: dict[str, dict[object, int]] = {film.name: {} for film in films}
@@ -250,6 +252,20 @@ def check_names(what: str, names: Iterable[str]) -> None:
             raise InputError(
                 f"{what} is called {reprlib.repr(name)}; 1 to {_LONGEST_NAME} characters on one line are expected"
             )
+        if what == FILM and any(part in ("", ".", "..") for part in name.split("/")):
+            raise InputError(
+                f"{what} is called {reprlib.repr(name)}; the name of a file, or of one in folders, is expected"
+            )
+
+
+def file_stems(films: Iterable[AnnotatedFilm]) -> dict[str, str]:
+    """What a file for each film is called, all of them in one folder."""
+    stems: dict[str, str] = {}
+    for film in films:
+        stem = film.name.replace("/", "_")
+        numbered = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
+        stems[film.name] = next(each for each in numbered if each not in stems.values())
+    return stems
 
 
 def _number(numbers: dict[object, int], identity: Any) -> int:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from ava_tools.atomic import replacing
-from ava_tools.convert.annotations import NOBODY, AnnotatedFilm, Annotations
+from ava_tools.convert.annotations import NOBODY, AnnotatedFilm, Annotations, file_stems
 from ava_tools.convert.films import Films
 from ava_tools.tables import COORDINATES, KEY
 
@@ -44,8 +44,9 @@ def write(annotations: Annotations, out: Path, films: Films) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     names = list(annotations.labels.names)
     files = []
+    stems = file_stems(annotations.films)
     for film in annotations.films:
-        path = out / f"{film.name.replace('/', '_')}.xml"
+        path = out / f"{stems[film.name]}.xml"
         tree = ElementTree(_film(annotations, film, names, films))
         indent(tree)
         with replacing(path) as temporary:

@@ -13,7 +13,7 @@ import pandas as pd
 import yaml
 
 from ava_tools.atomic import replacing
-from ava_tools.convert.annotations import NOBODY, AnnotatedFilm, Annotations, check_names
+from ava_tools.convert.annotations import FILM, NOBODY, AnnotatedFilm, Annotations, check_names
 from ava_tools.convert.films import Films
 from ava_tools.convert.splits import split_films, split_time
 from ava_tools.errors import InputError
@@ -154,7 +154,7 @@ def annotations_of(
     Raises:
         InputError: the name of a film or an action is none that a table can hold.
     """
-    check_names("a film", (film.name for film in films))
+    check_names(FILM, (film.name for film in films))
     check_names("an action", labels.names)
     truth = truth.reset_index(drop=True)
     place = truth[KEY[0]].map({film.name: number for number, film in enumerate(films)})

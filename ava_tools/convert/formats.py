@@ -71,7 +71,7 @@ def format_of(source: Path) -> str:
         return "cvat"
     if suffix == ".jsonl":
         return "predictions"
-    if suffix == ".csv" and source.is_file():
+    if suffix == ".csv" and source.is_file():  # no pipe
         with source.open(encoding="utf-8", errors="replace") as file:
             cells = file.readline(10_000).strip().split(",")
         return "predictions" if len(cells) == 8 and "." in cells[-1] else "ava"

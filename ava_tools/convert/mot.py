@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ava_tools.atomic import replacing
-from ava_tools.convert.annotations import AnnotatedFilm, Annotations
+from ava_tools.convert.annotations import AnnotatedFilm, Annotations, file_stems
 from ava_tools.convert.films import Films
 from ava_tools.convert.folder import annotations_of
 from ava_tools.csv_rows import RowFormat, read_rows
@@ -189,9 +189,10 @@ def write(annotations: Annotations, out: Path, films: Films) -> list[Path]:
     names = "".join(f"{' '.join(action.name.split())}\n" for action in annotations.labels)
     of_film = dict(list(persons.groupby(KEY[0])))
     last_of_film = annotations.key_frames.groupby(KEY[0])["timestamp"].max().to_dict()
+    stems = file_stems(annotations.films)
     files = []
     for film in annotations.films:
-        folder = out / film.name.replace("/", "_")
+        folder = out / stems[film.name]
         (folder / "gt").mkdir(parents=True, exist_ok=True)
         texts = {
             folder / "gt" / "gt.txt": _gt(of_film.get(film.name, persons[:0]), film, films),

@@ -57,6 +57,18 @@ class Pickled:
         self._count(len(value))
         return list(value)
 
+    def text(self, value: Any, what: str) -> str:
+        """A text; a number counts as its digits.
+
+        Raises:
+            InputError: it is neither.
+        """
+        if isinstance(value, int | np.integer) and not isinstance(value, bool) and -1 <= value <= _LARGEST:
+            return str(value)
+        if not isinstance(value, str):
+            raise self.wrong(what, value, "a text is expected")
+        return value
+
     def whole(self, value: Any, what: str) -> int:
         """A whole number, of Python's kinds or of numpy's.
 

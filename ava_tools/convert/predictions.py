@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from ava_tools.convert.json_records import parsed
 from ava_tools.errors import InputError
 from ava_tools.label_files import read_labels
 from ava_tools.labels import Action, Labels
+from ava_tools.regular_files import check_regular
 from ava_tools.tables import COORDINATES, KEY, read_detections
 
 _FIELDS = ("video", "time", "person", *COORDINATES, "action_id", "action", "score")
@@ -59,6 +59,7 @@ def read(
 
 def _lines(source: Path) -> pd.DataFrame:
     """A row an action: video, timestamp, the box, person, action_id, action, score."""
+    check_regular(source)
     columns: dict[str, list[Any]] = {name: [] for name in _FIELDS}
     try:
         with source.open(encoding="utf-8-sig") as file:
@@ -84,7 +85,7 @@ def _take(columns: dict[str, list[Any]], row: Any, where: str) -> None:
             right = isinstance(value, int) and not isinstance(value, bool) and -1 <= value < 2**31
         else:
             most = 1e9 if name == "time" else 1.01
-            right = isinstance(value, int | float) and math.isfinite(value) and -0.01 <= value <= most
+            right = isinstance(value, int | float) and not isinstance(value, bool) and -0.01 <= value <= most
         if not right:
             expected = "a number of the frame, from 0 to 1," if name in COORDINATES else "what predict writes"
             raise InputError(f"{where}: {name} is {json.dumps(value)[:50]}; {expected} is expected")

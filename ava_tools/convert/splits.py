@@ -1,4 +1,4 @@
-"""Which films are trained on, and which are held back: whole films, every action on both sides where it can be."""
+"""Which films are trained on, and which are held back: whole films, dealt so that actions are shared out evenly."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ava_tools.convert.annotations import AnnotatedFilm, Annotations, Person, collected, while_annotated
 from ava_tools.convert.films import Films, film_name
+from ava_tools.convert.interpolation import Interpolation
 from ava_tools.convert.json_records import Record, read_json
 from ava_tools.convert.pixel_boxes import around, unit_box
 from ava_tools.errors import InputError
@@ -38,6 +39,7 @@ class _Reading:
     """Files on their way to annotations."""
 
     films: Films
+    between: Interpolation
     names: dict[str, None] = field(default_factory=dict)
     persons: list[Person] = field(default_factory=list)
     annotated: dict[str, AnnotatedFilm] = field(default_factory=dict)
@@ -60,7 +62,7 @@ def read(source: Path, films: Films) -> Annotations:
     """
     files = [Record(path, path.name, read_json(path)) for path in _files(source)]
     tagged = any(entry.items("tags") for file in files for entry in file.records("objects", "object"))
-    work = _Reading(films)
+    work = _Reading(films, Interpolation(source))
     for file in files:
         _take(work, file, tagged)
     note = "actions are the tags of objects" if tagged else "actions are the classes of objects, which have no tags"
@@ -104,7 +106,7 @@ def _take(work: _Reading, file: Record, tagged: bool) -> None:
     for index, time, (key, box) in zip(numbers, times, found, strict=True):
         actions = [tag.action for tag in objects[key].tags if tag.first <= index <= tag.last]
         work.persons.append(Person(name, time, box, actions if tagged else [objects[key].title], key))
-    work.looked_at[name] = work.films.seconds(name, range(count)).tolist()  # of a video all frames were looked at
+    work.looked_at[name] = work.films.seconds(name, work.between.looked_at(range(count))).tolist()
 
 
 def _film(films: Films, path: Path, video: str) -> str:

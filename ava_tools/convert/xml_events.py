@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from ava_tools.errors import InputError
+from ava_tools.regular_files import check_regular
 
 _LONGEST_HEAD = 64_000
 
@@ -18,6 +19,7 @@ def elements(path: Path, *tags: str) -> Iterator[Element]:
     Raises:
         InputError: the file cannot be read, is no xml, or declares entities, which could stand for anything.
     """
+    check_regular(path)
     try:
         with path.open("rb") as file:
             if b"<!" in file.read(_LONGEST_HEAD).replace(b"<!--", b"").replace(b"<![CDATA[", b""):

@@ -100,6 +100,7 @@ class FrameFolder:
 def image_files(folder: Path) -> list[Path]:
     """Images of a folder, ``frame_9.jpg`` before ``frame_10.jpg``."""
     images = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "."]
+    images = [path for path in images if path.is_file()]  # reading from a pipe would never end
     return sorted(
         images, key=lambda path: [int(part) if place % 2 else part for place, part in enumerate(_split(path.name))]
     )

@@ -120,7 +120,7 @@ class RowReader:
         named = [(numbers[place], rows[place].split(_CELLS, 1)[0].strip(), False, False) for place in others]
         misfits = pd.DataFrame(named, columns=["line", "video", "placed", "sound"])
         if not kept:
-            return misfits
+            return misfits.reindex(columns=NO_ROWS.columns)
         cells = pd.read_csv(
             io.StringIO("\n".join([rows[place] for place in kept])),
             sep=_CELLS,

@@ -65,7 +65,13 @@ class Settled:
 
 
 def settle_persons(
-    data: Path, facts: Facts, source: str | None, folder: Path, world: World, tell: Callable[[str], None]
+    data: Path,
+    facts: Facts,
+    source: str | None,
+    folder: Path,
+    world: World,
+    tell: Callable[[str], None],
+    least: float | None = None,
 ) -> Settled:
     """Find or train a person detector, and tell how many of the persons it finds.
 
@@ -76,6 +82,7 @@ def settle_persons(
         folder: where its training and its file go.
         world: the processes that work together.
         tell: is told what is done and found.
+        least: score from which on its boxes count, if the user names one.
     """
     examination = prepare_person_examination(read_data_set(data), facts.test_split or TRAIN, [_actor(facts)])
     few = replace(examination, moments=evenly(examination.moments, _LOOKED_AT))
@@ -84,13 +91,13 @@ def settle_persons(
     for name in [source] if source is not None else facts.detectors[:1]:
         recall, min_score = _judge(name, few, world, tell)
         if source is not None or recall >= _GOOD:
-            return _kept(name, min_score, folder, world)
+            return _kept(name, min_score if least is None else least, folder, world)
         tell(f"person detector: {_GOOD:.0%} of them should be found; another one is trained on these boxes")
     recipe = _recipe(facts, data, folder / "persons")
-    run_training(recipe, prepare_person_training(recipe).task, world)
+    run_training(recipe, prepare_person_training(recipe).task, world, f"the same call of train {data}")
     trained = next(path for name in (BEST, LAST) if (path := folder / "persons" / name).is_file())
     _, min_score = _judge(str(trained), examination, world, tell)
-    return _kept(str(trained), min_score, folder, world)
+    return _kept(str(trained), min_score if least is None else least, folder, world)
 
 
 def evenly(things: Sequence[T], most: int) -> tuple[T, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -58,6 +58,19 @@ class Choice:
     def settings(self) -> list[str]:
         """All of them as ``key=value`` texts."""
         return [setting for decision in self.decisions for setting in decision.settings]
+
+    def changed(self, overrides: Sequence[str]) -> Choice:
+        """As a user wants it, who has the last word; `settings` stay, overrides come after them."""
+        given = dict(text.partition("=")[::2] for text in overrides)
+        decisions, told = [], set[str]()
+        for decision in self.decisions:
+            keys = [key for setting in decision.settings if (key := setting.partition("=")[0]) in given]
+            told.update(keys)
+            value = ", ".join(f"{key}={given[key]}" for key in keys)
+            decisions.append(replace(decision, value=value, why="you say so") if keys else decision)
+        rest = [text for text in overrides if text.partition("=")[0] not in told]
+        decisions += [Decision("besides", ", ".join(rest), "you say so")] if rest else []
+        return replace(self, decisions=tuple(decisions))
 
 
 @dataclass(frozen=True)
@@ -151,8 +164,8 @@ def _epochs(facts: Facts, tuned: bool) -> Decision:
     batch = min(8, max(1, facts.key_frames // 4))
     steps = _TUNING_STEPS if tuned else _STEPS
     epochs = max(6, min(100, round(steps * batch / facts.key_frames)))
-    done = epochs * -(-facts.key_frames // batch)
-    why = f"{done:,} steps of {batch} clips for {facts.key_frames:,} key frames"
+    done = epochs * max(1, facts.key_frames // batch)
+    why = f"{done:,} steps, {batch} clips each, for {facts.key_frames:,} key frames"
     return Decision("epochs", str(epochs), why, (f"training.epochs={epochs}", f"training.batch={batch}"))
 
 
@@ -174,7 +187,7 @@ def _balance(facts: Facts) -> Decision:
     known = {name: count for name, count in facts.examples.items() if count}
     if not known:
         return Decision("class balance", "none", "no action has an example")
-    most, least = max(known, key=lambda name: known[name]), min(known, key=lambda name: known[name])
+    least, *_, most = sorted([*known, *known], key=lambda name: known[name])
     ratio = known[most] / known[least]
     told = f"{most!r} has {known[most]:,} examples, {least!r} {known[least]:,}"
     if ratio < _RARE:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import filecmp
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
@@ -12,7 +14,7 @@ from pathlib import Path
 from ava_tools.cli.outputs import save_under
 from ava_tools.errors import InputError
 from ava_tools.html_report import save_html
-from ava_tools.manifest import read_data_set
+from ava_tools.manifest import MANIFEST, read_data_set
 from ava_tools.validate import validate
 from slowfast_det.automatic.estimate import seconds_of_training
 from slowfast_det.automatic.facts import Facts, read_facts
@@ -29,6 +31,7 @@ from slowfast_det.weights.files import open_weights
 
 _LEFT_OUT = {"film-missing", "film-unreadable", "before-film", "after-film"}
 _MODEL, _REPORT = "best.safetensors", "report.html"
+_BEGUN = "begun"  # holds a digest of the data and of what was chosen
 _MIN_SCORE = 0.3  # of actions with too few examples to choose a score by
 _LEAST_SCORE = 0.1  # that is chosen for any action
 _WEAK = 0.2  # AP of actions that nobody should trust
@@ -65,8 +68,8 @@ class Trained:
 def train_folder(data: Path, overrides: Sequence[str], world: World, talk: Talk) -> Trained | None:
     """Train on a data set; the first process gets the answer.
 
-    Everything on the way is in ``data/run``; a call that was cut off is gone on with, one that was finished begins
-    another ``run-2``.
+    Everything on the way is in ``data/run``; a call that was cut off is gone on with by the same call, any other begins
+    a ``run-2``.
 
     Args:
         data: the folder, with its ``dataset.yaml``.
@@ -78,20 +81,22 @@ def train_folder(data: Path, overrides: Sequence[str], world: World, talk: Talk)
         InputError: a file is wrong, or nothing is left to train on.
     """
     _refuse_what_is_wrong(data, world, talk)
-    folder: Path = world.gather(_folder(data))[0]
-    folder.mkdir(exist_ok=True)
     given = dict(text.partition("=")[::2] for text in overrides)
     facts = read_facts(read_data_set(data), world.device)
-    choice = choose(facts, given.get("init"))
-    read_recipe(choice.recipe, [*choice.settings, *overrides])  # what is wrong with it should not show late
+    choice = choose(facts, given.get("init")).changed(overrides)
+    planned = read_recipe(choice.recipe, [*choice.settings, *overrides])  # what is wrong with it should not show late
     talk.show(facts, choice)
-    persons = settle_persons(data, facts, given.get("persons.source"), folder, world, talk.tell)
+    folder: Path = world.gather(_folder(data, [*choice.settings, *overrides], world.is_first, talk))[0]
+    known = planned.persons.min_score if "persons.min_score" in given else None
+    persons = settle_persons(data, facts, given.get("persons.source"), folder, world, talk.tell, known)
     recipe = _recipe(data, facts, choice, persons, folder, overrides)
     preparation = prepare_training(recipe, world.device)
+    for note in preparation.notes:
+        talk.tell(f"note: {note}")
     steps = preparation.task.plan().steps
     seconds = seconds_of_training(preparation.task)
     talk.tell(f"{steps:,} steps, about {_duration(seconds)} on {world.size} x {world.device.type}")
-    run_training(recipe, preparation.task, world)
+    run_training(recipe, preparation.task, world, f"the same call of train {data}")
     return _finished(data, facts, recipe, persons, folder, world, talk)
 
 
@@ -111,13 +116,21 @@ def _refuse_what_is_wrong(data: Path, world: World, talk: Talk) -> None:
         talk.tell(f"note: {warnings:,} things about the data may not be meant so; ava-tools validate {data} tells all")
 
 
-def _folder(data: Path) -> Path:
-    """Where a run goes: where one was cut off, else somewhere new."""
+def _folder(data: Path, settings: Sequence[str], is_first: bool, talk: Talk) -> Path:
+    """Where a run goes: where one with the same data and settings was cut off, else somewhere new."""
+    digest = hashlib.sha256("\0".join(settings).encode())
+    for path in sorted([data / MANIFEST, *read_data_set(data).files]):
+        digest.update(path.read_bytes())
     number = 1
     while (folder := data / ("run" if number == 1 else f"run-{number}")).exists():
-        if not (folder / _MODEL).exists():
+        begun = folder / _BEGUN
+        if not (folder / _MODEL).exists() and begun.is_file() and begun.read_text() == digest.hexdigest():
+            talk.tell(f"note: going on with {folder}, which was cut off")
             return folder
         number += 1
+    if is_first:
+        folder.mkdir()
+        (folder / _BEGUN).write_text(digest.hexdigest())
     return folder
 
 
@@ -158,13 +171,19 @@ def _finished(
         _tell_weak(tested, talk)
         thresholds = tuple(by_id.get(action.id, _MIN_SCORE) for action in model.labels)
         save_html(tested.report, folder / _REPORT)
-        report = save_under(data / _REPORT, False, [], partial(shutil.copyfile, folder / _REPORT), keep_equal=True)
+        report = _published(folder / _REPORT, data)
     if companion is None:
         talk.tell(f"note: {persons.source} cannot come along with the model: predict needs --persons {persons.source}")
     whole = replace(model, thresholds=thresholds, companion=companion)
-    path = save_under(data / _MODEL, False, [], whole.save, keep_equal=True)
     whole.save(folder / _MODEL)  # a run that has it is finished
-    return Trained(path, report, None if tested is None else tested.report.mean_ap)
+    return Trained(_published(folder / _MODEL, data), report, None if tested is None else tested.report.mean_ap)
+
+
+def _published(file: Path, data: Path) -> Path:
+    """Copy a file of a run into the data set's folder: the newest has the plain name, others are in their runs."""
+    target = data / file.name
+    ours = target.is_file() and any(filecmp.cmp(target, old, shallow=False) for old in data.glob(f"run*/{file.name}"))
+    return save_under(target, ours, [], partial(shutil.copyfile, file), keep_equal=True)
 
 
 def _tell_weak(tested: Tested, talk: Talk) -> None:

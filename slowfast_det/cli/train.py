@@ -65,7 +65,10 @@ def _train_folder(data: Path, overrides: Sequence[str]) -> None:
 
     given = dict(text.partition("=")[::2] for text in overrides)
     if taken := {"data", "out", "resume", "test_split"} & given.keys():
-        raise MisuseError(f"{min(taken)}= is of a recipe; with a data set's folder it is {data} that says it")
+        raise MisuseError(
+            f"{min(taken)}= is of a recipe; with a data set's folder everything is in {data}, and the same call again "
+            "goes on with a training that was cut off"
+        )
     with joined(given.get("device", "auto")) as world:
         talk = Talk(console.print, _show_choice) if world.is_first else Talk(lambda _: None, lambda *_: None)
         trained = train_folder(data, overrides, world, talk)

@@ -59,6 +59,7 @@ def train(
     folder: Path,
     resume: bool = False,
     begin: Callable[[], None] = lambda: None,
+    hint: str = "resume=true",
 ) -> Outcome:
     """Train until the last step.
 
@@ -70,13 +71,14 @@ def train(
             ``best.safetensors``.
         resume: go on from ``state.pt``; the losses that follow are those of a run that never stopped.
         begin: called when nothing stands in the way of the first step.
+        hint: what goes on with a training that was asked to stop.
 
     Raises:
         InputError: a loss is not finite (the clips are named), the state does not fit, or a signal asked
             to stop (the state is saved then).
     """
     torch.manual_seed(settings.seed + world.rank)
-    run = _Run(task, settings, world, folder)
+    run = _Run(task, settings, world, folder, hint)
     if resume:
         run.resume()
     begin()
@@ -100,8 +102,8 @@ class _Losses(nn.Module, Generic[B]):
 class _Run(Generic[B]):
     """One training from where it begins, or goes on, to its end."""
 
-    def __init__(self, task: Task[B], settings: OptimisationConfig, world: World, folder: Path) -> None:
-        self.task, self.settings, self.world, self.folder = task, settings, world, folder
+    def __init__(self, task: Task[B], settings: OptimisationConfig, world: World, folder: Path, hint: str) -> None:
+        self.task, self.settings, self.world, self.folder, self.hint = task, settings, world, folder, hint
         self.plan = task.plan()
         if self.plan.batch < world.size * settings.accumulate:
             raise InputError(
@@ -161,7 +163,7 @@ class _Run(Generic[B]):
                 if stopping and progress.step < plan.steps:
                     raise InputError(
                         f"stopped after {progress.step:,} of {plan.steps:,} steps; {self.folder / STATE} is saved: "
-                        "resume=true goes on from there"
+                        f"{self.hint} goes on from there"
                     )
             if self._is_test_due():
                 figures = self._test(journal)

@@ -34,8 +34,10 @@ def required_data(recipe: RunConfig) -> DataSet:
     return read_data_set(recipe.data)
 
 
-def run_training(recipe: RunConfig, task: Task[B], world: World) -> Outcome:
+def run_training(recipe: RunConfig, task: Task[B], world: World, hint: str = "resume=true") -> Outcome:
     """Train in the folder ``recipe.out``, which then holds the recipe, the state, the log and the checkpoints.
+
+    ``hint`` is what a user says to go on with a training that was stopped.
 
     Raises:
         InputError: the folder holds another training, or the training cannot go on; see `train`.
@@ -54,7 +56,7 @@ def run_training(recipe: RunConfig, task: Task[B], world: World) -> Outcome:
             if world.is_first:
                 write_recipe(folder / RECIPE, recipe)
 
-        return train(task, recipe.training, world, folder, begun, begin)
+        return train(task, recipe.training, world, folder, begun, begin, hint)
 
 
 @contextmanager

@@ -373,6 +373,9 @@ def test_thresholds_against_every_cut_there_is():
 
     assert balance(chosen[1]) == pytest.approx(max(map(balance, np.linspace(0, 1, 1001))))
     assert all(abs(row[-1] - chosen[1]) > 0.01 for row in found), "it lies between two scores"
+    high = report.thresholds(0.25, least=0.8)[1]
+    assert balance(high) == pytest.approx(max(map(balance, np.linspace(0.8, 1, 201))))
+    assert high >= 0.8
 
 
 def test_the_ceiling_of_person_boxes():

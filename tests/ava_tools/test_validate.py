@@ -380,6 +380,13 @@ def test_every_line_is_read_after_wrong_ones(data):
     ]
 
 
+@pytest.mark.parametrize("text", ["a,1,0.1\n", 'a,1,"0.1,0.1,0.5,0.9,1\n', "a\n", f"{'a' * 200_000},1,0.1\n"])
+def test_files_of_wrong_lines_alone(data, text):
+    path = data()
+    (path / "train.csv").write_text(text)
+    assert any(finding.file.name == "train.csv" and finding.severity == "error" for finding in validate(path))
+
+
 def test_no_manifest(tmp_path, data):
     with pytest.raises(InputError, match=r"a folder with a dataset\.yaml"):
         validate(tmp_path)

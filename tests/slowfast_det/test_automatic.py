@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-import pandas as pd
 import pytest
 import torch
 
@@ -188,7 +187,7 @@ def test_one_folder_is_enough(train, command, changed_data, data):
     folder = changed_data()
     outcome = train(folder)
     assert outcome.code == 0, outcome.err
-    assert "tiny, from scratch" in outcome.err
+    assert "clip.short_side=32" in outcome.err
     assert "person detector: no weights of torchvision's are here; one is trained on these boxes" in outcome.err
     assert "of 10 persons on 5 key frames at IoU 0.5" in outcome.err
     assert outcome.out.splitlines()[-2:] == [str(folder / "best.safetensors"), str(folder / "report.html")]
@@ -202,7 +201,11 @@ def test_one_folder_is_enough(train, command, changed_data, data):
     again = train(folder)
     assert again.code == 0, again.err
     assert (folder / "run-2" / "best.safetensors").is_file()
-    assert again.out.splitlines()[-2] in (str(folder / "best.safetensors"), str(folder / "best-2.safetensors"))
+    assert again.out.splitlines()[-2:] == outcome.out.splitlines()[-2:], "the newest has the plain name"
+    (folder / "report.html").write_text("somebody's own")
+    third = train(folder)
+    assert third.out.splitlines()[-2:] == [str(folder / "best.safetensors"), str(folder / "report-2.html")]
+    assert (folder / "report.html").read_text() == "somebody's own"
 
 
 def test_a_run_that_was_cut_off_is_gone_on_with(train, changed_data, monkeypatch):
@@ -213,8 +216,28 @@ def test_a_run_that_was_cut_off_is_gone_on_with(train, changed_data, monkeypatch
     monkeypatch.setattr(persons, "_STEPS", 8)
     outcome = train(folder)
     assert outcome.code == 0, outcome.err
+    assert f"going on with {folder / 'run'}, which was cut off" in outcome.err
     assert outcome.err.count("nothing is left to train") == 2
     assert not (folder / "run-2").exists()
+
+
+def test_other_data_or_settings_begin_anew(train, changed_data, monkeypatch):
+    folder = changed_data()
+    monkeypatch.setattr("slowfast_det.automatic.run._finished", lambda *_: 1 / 0)
+    assert train(folder).code == 1
+    assert train(folder, "training.clip_gradient=4").code == 1
+    text = (folder / "train.csv").read_text()
+    (folder / "train.csv").write_text("".join(text.splitlines(keepends=True)[:-1]))
+    assert train(folder).code == 1
+    assert sorted(path.name for path in folder.glob("run*")) == ["run", "run-2", "run-3"]
+
+
+def test_what_the_user_says_is_shown():
+    choice = choose(SMALL).changed(["training.epochs=5", "training.ema=0.9"])
+    told = {decision.what: (decision.value, decision.why) for decision in choice.decisions}
+    assert told["epochs"] == ("training.epochs=5", "you say so")
+    assert told["besides"] == ("training.ema=0.9", "you say so")
+    assert choice.settings == choose(SMALL).settings, "what was chosen comes before it"
 
 
 def test_a_detector_that_is_named_is_used(train, changed_data, tmp_path):
@@ -253,10 +276,13 @@ def test_films_without_persons_in_their_place(train, changed_data):
     assert "1 of 3 films are missing: a" in outcome.err
 
 
-def test_thresholds_are_those_of_the_report(train, changed_data):
+def test_thresholds_and_the_persons_score_are_in_the_file(train, changed_data, monkeypatch):
+    chosen = {1: 0.11, 2: 0.22, 3: 0.33, 4: 0.44}
+    asked = []
+    monkeypatch.setattr("ava_tools.evaluation.Report.thresholds", lambda _, *bounds: asked.append(bounds) or chosen)
     folder = changed_data()
-    assert train(folder).code == 0
+    assert train(folder, "persons.min_score=0.25").code == 0
     model = load_model(folder / "best.safetensors")
-    truth = pd.read_csv(folder / "test.csv", header=None)
-    rare = set(range(4)) - {number - 1 for number, count in truth[6].value_counts().items() if count >= 3}
-    assert all(model.thresholds[column] == 0.3 for column in rare)
+    assert model.thresholds == (0.11, 0.22, 0.33, 0.44)
+    assert asked[-1] == (0.3, 0.1)
+    assert json.loads(model.companion.metadata["detector"])["min_score"] == 0.25

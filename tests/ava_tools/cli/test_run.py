@@ -12,7 +12,7 @@ import warnings
 import pytest
 from cyclopts import App
 
-from ava_tools.cli.run import MisuseError, run
+from ava_tools.cli.run import MisuseError, console, run
 from ava_tools.errors import InputError
 
 
@@ -182,3 +182,8 @@ def test_a_reader_that_leaves_early_is_no_fault(lines):
     )
     os.close(writing)
     assert (finished.returncode, finished.stderr) == (1, "")
+
+
+def test_texts_of_files_have_no_power_over_the_terminal(capsys):
+    console.print("note: \x1b[2J\x07 a\rb été\n\tc")
+    assert capsys.readouterr().err == "note: \\x1b[2J\\x07 a\\rb été\n        c\n"

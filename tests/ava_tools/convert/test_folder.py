@@ -7,7 +7,7 @@ import pytest
 from converted import key_frames, rows, through_the_folder
 
 from ava_tools.convert import folder
-from ava_tools.convert.annotations import AnnotatedFilm, Person, collected, joined
+from ava_tools.convert.annotations import AnnotatedFilm, Person, collected, file_stems, joined
 from ava_tools.convert.films import Films
 from ava_tools.convert.folder import write_data_set
 from ava_tools.errors import InputError
@@ -145,3 +145,14 @@ def test_files_with_actions_of_their_own_are_joined():
     both = joined([one, two], ["a", "b"])
     assert [(action.id, action.name) for action in both.labels] == [(1, "walk"), (2, "sit"), (7, "run")]
     assert rows(both) == sorted([*rows(one), *rows(two)])
+
+
+@pytest.mark.parametrize("name", ["..", ".", "a/../b", "/a", "a//b", "a/"])
+def test_names_that_lead_elsewhere_are_refused(name):
+    with pytest.raises(InputError, match=r"a film is called .*the name of a file, or of one in folders, is expected"):
+        collected([AnnotatedFilm(name)], [])
+
+
+def test_files_of_films_have_names_of_their_own():
+    stems = file_stems([AnnotatedFilm("a/b"), AnnotatedFilm("a_b"), AnnotatedFilm("c")])
+    assert stems == {"a/b": "a_b", "a_b": "a_b-2", "c": "c"}
