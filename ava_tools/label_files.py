@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,8 @@ def read_labels(path: str | Path) -> Labels:
     broken = next((action for action in actions if action.id < 0 or not action.name.strip()), None)
     if broken is not None:
         raise InputError(f"{path}: has the action {broken.id} {broken.name!r}; an id from 0 and a name are expected")
-    ids = [action.id for action in actions]
-    twice = next((number for number in ids if ids.count(number) > 1), None)
+    counts = Counter(action.id for action in actions)
+    twice = next((number for number, count in counts.items() if count > 1), None)
     if twice is not None:
         raise InputError(f"{path}: names the action id {twice} twice")
     return within_ava(Labels(tuple(actions)))
@@ -86,7 +87,7 @@ def _pbtxt(text: str, name: str) -> list[Action]:
     for entry in _ENTRY.finditer(text):
         fields = {key: double or single or bare for key, double, single, bare in _FIELD.findall(entry[1])}
         number = fields.get("id") or fields.get("label_id")
-        if number is None or not number.isdecimal() or "name" not in fields:
+        if number is None or not re.fullmatch(r"\d{1,9}", number) or "name" not in fields:
             line = text.count("\n", 0, entry.start()) + 1
             raise InputError(f"{name}, line {line}: the entry lacks a name or a whole id (or label_id)")
         actions.append(Action(int(number), fields["name"], _KINDS.get(fields.get("label_type", ""))))
@@ -102,7 +103,7 @@ def _json(text: str, name: str) -> list[Action]:
         raise InputError(f"{name}: is json beyond all use (nested or with numbers without end)") from None
     try:
         return _actions_of(content)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise InputError(f"{name}: holds json of another form; {_FORMS}") from None
 
 
@@ -122,7 +123,7 @@ def _csv(text: str, name: str) -> list[Action]:
         cells = [cell.strip() for cell in row]
         if not cells or (line == 1 and cells[0].lower() == "id"):
             continue
-        if not 2 <= len(cells) <= 4 or not cells[0].isdecimal():
+        if not 2 <= len(cells) <= 4 or not re.fullmatch(r"\d{1,9}", cells[0]):
             raise InputError(f"{name}, line {line}: is {','.join(row)!r}; id,name[,kind[,scored]] is expected")
         kind = _KINDS.get(cells[2]) if len(cells) > 2 else None
         actions.append(Action(int(cells[0]), cells[1], kind, len(cells) < 4 or cells[3] not in ("0", "false", "False")))
@@ -131,7 +132,7 @@ def _csv(text: str, name: str) -> list[Action]:
 
 def _txt(text: str, name: str) -> list[Action]:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    numbered = [re.fullmatch(r"(\d+)\s*[:\s]\s*(\S.*)", line) for line in lines]
+    numbered = [re.fullmatch(r"(\d{1,9})\s*[:\s]\s*(\S.*)", line) for line in lines]
     if lines and all(numbered):
         return [Action(int(match[1]), match[2]) for match in numbered if match]
     return [Action(number, label) for number, label in enumerate(lines, start=1)]

@@ -22,6 +22,15 @@ from ava_tools.regular_files import check_regular
 
 COORDINATES = ["x1", "y1", "x2", "y2"]
 KEY = ["video", "timestamp"]
+TRUTH_ROWS = RowFormat(
+    [*KEY, *COORDINATES, "action_id", "person"],
+    optional=1,
+    may_be_empty=frozenset({"action_id"}),
+    frame_rows=True,
+)
+"""Lines of annotated actions, see `read_truth`."""
+KEY_FRAME_ROWS = RowFormat(KEY)
+"""Lines of key frames, see `read_key_frames`."""
 _PERSON_BOXES = RowFormat([*KEY, *COORDINATES, "label", "score"], optional=2)
 _LARGEST_ID = 1e9
 _TIMESTAMP_DECIMALS = 6  # two timestamps are the same key frame when they agree in six decimals
@@ -66,15 +75,7 @@ def read_truth(path: str | Path) -> pd.DataFrame:
     Raises:
         InputError: it names file, line, value and what is allowed.
     """
-    return _labelled_boxes(
-        path,
-        RowFormat(
-            [*KEY, *COORDINATES, "action_id", "person"],
-            optional=1,
-            may_be_empty=frozenset({"action_id"}),
-            frame_rows=True,
-        ),
-    )
+    return _labelled_boxes(path, TRUTH_ROWS)
 
 
 def read_detections(path: str | Path) -> pd.DataFrame:
@@ -97,7 +98,7 @@ def read_key_frames(path: str | Path) -> pd.DataFrame:
     Raises:
         InputError: it names file, line, value and what is allowed.
     """
-    table = read_rows(_read_bytes(path), str(path), RowFormat(KEY))
+    table = read_rows(_read_bytes(path), str(path), KEY_FRAME_ROWS)
     return _with_rounded_time(table, str(path))
 
 

@@ -29,6 +29,7 @@ from slowfast_det.keyframe import Keyframe
 from slowfast_det.persons.loading import load_person_detector
 from slowfast_det.persons.precomputed import PrecomputedBoxes
 from slowfast_det.persons.protocol import PersonDetector
+from slowfast_det.persons.torchvision_networks import DETECTORS
 from slowfast_det.precision import Precision
 from slowfast_det.results import FilmResult, Timings
 from slowfast_det.scoring import score_persons
@@ -38,7 +39,6 @@ from slowfast_det.span import Span
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-_PERSONS = "fasterrcnn_resnet50_fpn_v2"
 FoundPersons = tuple[Boxes, NDArray[np.float64]]
 """Persons of a key frame: unit boxes ``[K, 4]`` and their scores ``[K]``."""
 
@@ -75,7 +75,7 @@ class ActionDetector:
         loaded = model if isinstance(model, Model) else load_model(model, config)
         self.model = loaded.to(self.device)
         self.persons: PersonDetector | PrecomputedBoxes = (
-            load_person_detector(persons or loaded.companion or _PERSONS, precision=precision).to(self.device)
+            load_person_detector(persons or loaded.companion or DETECTORS[0], precision=precision).to(self.device)
             if persons is None or isinstance(persons, str | Path)
             else persons
         )

@@ -48,3 +48,10 @@ def arithmetic(precision: Precision, device: torch.device) -> AbstractContextMan
 
     kind = half_type(precision, device)
     return nullcontext() if kind is None else torch.autocast(device.type, dtype=kind)
+
+
+def has_bf16() -> bool:
+    """Whether this processor multiplies bf16 numbers itself; others take longer for them than for fp32."""
+    import torch
+
+    return any(torch.cpu.get_capabilities().get(feature, False) for feature in ("avx512_bf16", "amx_bf16", "bf16"))

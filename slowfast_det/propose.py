@@ -90,8 +90,7 @@ def _look(detector: PersonDetector, clips: Sequence[Clip], video: str) -> Iterat
     frames = [clip.frames[0] for clip in clips]
     for clip, frame, found in zip(clips, frames, detector(frames), strict=True):
         boxes = to_unit(found.boxes, frame.shape[1], frame.shape[0]).round(6)
-        classes = np.zeros(len(boxes), np.int64) if found.classes is None else found.classes
-        yield Sighting(clip.time, boxes, found.scores.round(6), classes, video)
+        yield Sighting(clip.time, boxes, found.scores.round(6), found.kinds, video)
 
 
 def _readable(path: Path, frame_rate: float, times: Sequence[float], problems: list[str]) -> Iterator[Clip]:

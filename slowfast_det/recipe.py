@@ -174,8 +174,8 @@ class RunConfig(Settings):
     """Folder with a dataset.yaml, or such a file."""
     train_split: str = "train"
     """Part of the data that is trained on."""
-    test_split: str = "test"
-    """Part of the data that is tested on."""
+    test_split: str | None = "test"
+    """Part of the data that is tested on; none: nothing is tested."""
     out: Text = "run"
     """Folder for the state, the log and the checkpoints."""
     resume: bool = False

@@ -13,6 +13,7 @@ from cyclopts.validators import Number
 from ava_tools.cli.claims import claimed_folder
 from ava_tools.cli.run import MisuseError, console, patience
 from ava_tools.convert.formats import FOLDER, FORMATS, Format, format_of
+from ava_tools.errors import InputError
 
 if TYPE_CHECKING:
     from ava_tools.convert.annotations import Annotations
@@ -26,7 +27,7 @@ def convert(
     out: Path,
     videos: Path | None = None,
     attributes: str | None = None,
-    every: Annotated[float | None, Parameter(validator=Number(gte=0))] = None,
+    every: Annotated[float | None, Parameter(validator=Number(gte=0, lte=1e6))] = None,
     frame_rate: Annotated[float | None, Parameter(validator=Number(gt=0, lte=1000))] = None,
     time_origin: Annotated[float | None, Parameter(validator=Number(gte=-1e9, lte=1e9))] = None,
     labels: Path | None = None,
@@ -77,6 +78,8 @@ def convert(
             able = ", ".join(each for each, form in FORMATS.items() if name in form.options)
             option = f"--{name.replace('_', '-')}"
             raise MisuseError(f"{option} is given, but {formats[0]} has no use for it; {able} have")
+    if videos is not None and not videos.is_dir():
+        raise InputError(f"{videos}: no such folder; that of the films is expected")
     given |= {} if time_origin is None else {"time_origin": time_origin}
     films = Films(videos or _folder_of_films(sources, formats[0]), frame_rate)
     with patience("reading"):

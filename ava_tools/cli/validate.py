@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_files
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,7 @@ def validate(
     *,
     json: Path | None = None,
     deep: Annotated[bool, Parameter(negative="")] = False,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Find what is wrong with a data set before anything is trained on it: file, line, and how to mend it.
 
@@ -32,7 +34,9 @@ def validate(
         source: Folder with dataset.yaml, or that file.
         json: File for all findings.
         deep: Decode the annotated key frames too, which takes as long as the films ask for.
+        overwrite: Replace an existing file; else the next free name is taken.
     """
+    from ava_tools.cli.outputs import save_under
     from ava_tools.manifest import read_data_set
     from ava_tools.validate import validate as findings_of
 
@@ -41,9 +45,9 @@ def validate(
         refuse_collisions([manifest, *read_data_set(source).files], [json])
     with patience("validating"):
         findings = findings_of(source, deep)
-    if json is not None:
-        _save(findings, json)
     print("\n".join(_lines(findings, source)))
+    if json is not None:
+        print(save_under(json, overwrite, [], partial(_save, findings)))
     return int(any(finding.severity == "error" for finding in findings))
 
 

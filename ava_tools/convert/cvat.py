@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,38 +11,16 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from ava_tools.convert.annotations import AnnotatedFilm, Annotations, Person, collected, while_annotated
-from ava_tools.convert.attributes import IDENTITIES, named_actions, unknown_attribute
+from ava_tools.convert.attributes import IDENTITIES, named_actions
+from ava_tools.convert.cvat_meta import EXPECTED, MOST_FRAMES, Meta, Task
 from ava_tools.convert.cvat_writing import write
-from ava_tools.convert.films import Films, film_name, frame_number, is_film_file
+from ava_tools.convert.films import Films, frame_number
 from ava_tools.convert.interpolation import Interpolation
 from ava_tools.convert.pixel_boxes import around, turned, unit_box
 from ava_tools.convert.xml_events import elements
 from ava_tools.errors import InputError
 
 __all__ = ["read", "write"]
-
-_EXPECTED = "CVAT's xml 1.1 is expected, for video or for images"
-_MOST_FRAMES = 10_000_000  # of a film: four days of it
-_ACTIONS = {"checkbox", "select", "radio", "text"}  # kinds of attributes that name actions
-_SPLITS = {"train": "train", "validation": "val", "val": "val", "test": "test"}  # of tasks; others are no split
-
-
-@dataclass
-class _Task:
-    """What the file says of one task."""
-
-    source: str = ""
-    name: str = ""
-    width: int = 0
-    height: int = 0
-    frames: range = range(0)
-    is_video: bool = False
-    split: str | None = None
-
-    @property
-    def film(self) -> str:
-        """What tables call the film; projects do not say its file, but for that the task's name."""
-        return film_name(self.source or self.name)
 
 
 class _Shape(NamedTuple):
@@ -61,10 +38,7 @@ class _Reading:
 
     source: Path
     films: Films
-    wanted: Sequence[str] | None
-    tasks: dict[str, _Task] = field(default_factory=dict)
-    kinds: dict[str, dict[str, str]] = field(default_factory=dict)  # of the attributes of each label
-    names: dict[str, None] = field(default_factory=dict)  # of actions, in the order of the labels
+    meta: Meta
     persons: list[Person] = field(default_factory=list)
     annotated: dict[str, AnnotatedFilm] = field(default_factory=dict)
     looked_at: dict[str, list[float]] = field(default_factory=dict)
@@ -89,73 +63,29 @@ def read(source: Path, films: Films, attributes: Sequence[str] | None = None) ->
     Raises:
         InputError: it is no such file, or something in it is wrong.
     """
-    work = _Reading(source, films, attributes)
+    work = _Reading(source, films, Meta(source, attributes))
     track = 0
     for element in elements(source, "meta", "track", "image"):
         if element.tag == "meta":
-            _take_meta(work, element)
-        elif not work.kinds:
-            raise InputError(f"{source}: has no labels before its first {element.tag}; {_EXPECTED}")
+            work.meta.take(element)
+        elif not work.meta.kinds:
+            raise InputError(f"{source}: has no labels before its first {element.tag}; {EXPECTED}")
         elif element.tag == "track":
             _take_track(work, element, track)
             track += 1
         else:
             _take_image(work, element)
-    if not work.kinds:
-        raise InputError(f"{source}: has no meta with labels; {_EXPECTED}")
+    if not work.meta.kinds:
+        raise InputError(f"{source}: has no meta with labels; {EXPECTED}")
     _look_at_all(work)
-    own = {
-        label: [name for name, kind in kinds.items() if _is_action(work, name, kind)]
-        for label, kinds in work.kinds.items()
-    }
-    notes = [f"actions are the attributes {', '.join(names)} of {label!r}" for label, names in own.items() if names]
-    unnamed = [task.film for task in work.tasks.values() if task.is_video and not task.source]
-    if unnamed:
-        notes.append(f"films are called as their tasks, whose files it does not name: {', '.join(unnamed[:5])}")
-    return collected(list(work.annotated.values()), work.persons, work.names, work.looked_at, work.lost, notes)
-
-
-def _take_meta(work: _Reading, meta: Element) -> None:
-    for task in [*meta.iter("task"), *meta.iter("job")]:
-        start, stop = _whole(work, task, "start_frame", 0), _whole(work, task, "stop_frame", -1)
-        step = re.search(r"step\s*=\s*(\d+)", task.findtext("frame_filter") or "")
-        stop = _whole(work, task, "size", 0) - 1 if stop < 0 else stop
-        source = task.findtext("source") or meta.findtext("source") or ""
-        work.tasks[task.findtext("id") or ""] = _Task(
-            source=source,
-            name=task.findtext("name") or "",
-            width=_whole(work, task, "original_size/width", _whole(work, meta, "original_size/width", 0)),
-            height=_whole(work, task, "original_size/height", _whole(work, meta, "original_size/height", 0)),
-            frames=range(start, stop + 1, min(max(1, int(step[1])), _MOST_FRAMES) if step else 1),
-            is_video=is_film_file(source) or task.findtext("mode") == "interpolation",
-            split=_SPLITS.get((task.findtext("subset") or "").strip().lower()),
-        )
-    for label in meta.iter("label"):
-        kinds = work.kinds.setdefault(label.findtext("name") or "", {})
-        for attribute in label.iter("attribute"):
-            name, kind = attribute.findtext("name") or "", attribute.findtext("input_type") or "text"
-            kinds[name] = kind
-            if _is_action(work, name, kind):
-                values = (attribute.findtext("values") or "").splitlines()
-                named = ["true"] if kind == "checkbox" else values if kind in ("select", "radio") else []
-                work.names |= dict.fromkeys(each for value in named for each in named_actions(name, value, kind))
-        if not any(_is_action(work, name, kind) for name, kind in kinds.items()):
-            work.names[label.findtext("name") or ""] = None
-    known = {name for kinds in work.kinds.values() for name in kinds}
-    if unknown := set(work.wanted or ()) - known:
-        raise unknown_attribute(work.source, unknown, dict.fromkeys(known))
-
-
-def _is_action(work: _Reading, name: str, kind: str) -> bool:
-    if work.wanted is not None:
-        return name in work.wanted
-    return kind in _ACTIONS and name.lower() not in IDENTITIES
+    films_of_file = list(work.annotated.values())
+    return collected(films_of_file, work.persons, work.meta.names, work.looked_at, work.lost, work.meta.notes)
 
 
 def _take_track(work: _Reading, track: Element, number: int) -> None:
     """A person through a film: boxes between two that are written lie on the straight way from one to the other."""
-    task = _task_of(work, track)
-    label = _label_of(work, track)
+    task = work.meta.task_of(track)
+    label = work.meta.label_of(track)
     steady = _values(track)
     shapes = [shape for element in track if (shape := _shape(work, element, steady)) is not None]
     shapes.sort(key=lambda shape: shape.frame)
@@ -176,7 +106,7 @@ def _take_track(work: _Reading, track: Element, number: int) -> None:
 
 
 def _take_image(work: _Reading, image: Element) -> None:
-    task = _task_of(work, image)
+    task = work.meta.task_of(image)
     file = image.get("name") or ""
     film, frame = _place_of(work, task, file, _frame(work, image, "id"))
     size = int(_number(work, image, "width")), int(_number(work, image, "height"))
@@ -190,10 +120,10 @@ def _take_image(work: _Reading, image: Element) -> None:
             continue
         box = unit_box(shape.box, size, f"{work.source}: image {file}")
         who = next((value for name, value in shape.values.items() if name.lower() in IDENTITIES and value), None)
-        work.persons.append(Person(film, time, box, _actions(work, _label_of(work, element), shape.values), who))
+        work.persons.append(Person(film, time, box, _actions(work, work.meta.label_of(element), shape.values), who))
 
 
-def _place_of(work: _Reading, task: _Task, file: str, number: int) -> tuple[str, int]:
+def _place_of(work: _Reading, task: Task, file: str, number: int) -> tuple[str, int]:
     """The film of an image, and the number of its frame."""
     if task.is_video:
         return task.film, frame_number(file, number)
@@ -251,36 +181,18 @@ def _values(element: Element) -> dict[str, str]:
 
 
 def _actions(work: _Reading, label: str, values: dict[str, str]) -> list[str]:
-    kinds, actions = work.kinds[label], list[str]()
+    kinds, actions = work.meta.kinds[label], list[str]()
     for name, value in values.items():
         kind = kinds.get(name, "text")
-        if not _is_action(work, name, kind):
+        if not work.meta.is_action(name, kind):
             work.lost[f"attribute {name!r}"] += name.lower() not in IDENTITIES
         else:
             actions += named_actions(name, value, kind)
-    own = any(_is_action(work, name, kind) for name, kind in kinds.items())
+    own = any(work.meta.is_action(name, kind) for name, kind in kinds.items())
     return actions if own else [label]
 
 
-def _task_of(work: _Reading, element: Element) -> _Task:
-    key = element.get("task_id") or next(iter(work.tasks), None)
-    if key is None or key not in work.tasks:
-        raise InputError(
-            f"{work.source}: a {element.tag} is of task {key}, which its meta does not describe; {_EXPECTED}"
-        )
-    return work.tasks[key]
-
-
-def _label_of(work: _Reading, element: Element) -> str:
-    label = element.get("label") or ""
-    if label not in work.kinds:
-        raise InputError(
-            f"{work.source}: a {element.tag} has the label {label!r}; its meta has {', '.join(work.kinds)}"
-        )
-    return label
-
-
-def _film_of(work: _Reading, task: _Task) -> AnnotatedFilm:
+def _film_of(work: _Reading, task: Task) -> AnnotatedFilm:
     film = AnnotatedFilm(task.film, task.width, task.height, None, None, task.source, task.split)
     return work.annotated.setdefault(film.name, film)
 
@@ -288,7 +200,7 @@ def _film_of(work: _Reading, task: _Task) -> AnnotatedFilm:
 def _look_at_all(work: _Reading) -> None:
     """Of a video all frames between those with persons were looked at."""
     watched = {}
-    for task in work.tasks.values():
+    for task in work.meta.tasks.values():
         if task.is_video and task.film not in work.looked_at and task.frames:
             _film_of(work, task)
             watched[task.film] = work.films.seconds(task.film, work.between.looked_at(task.frames)).tolist()
@@ -308,17 +220,6 @@ def _number(work: _Reading, element: Element, key: str, default: str | None = No
 
 def _frame(work: _Reading, element: Element, key: str) -> int:
     number = _number(work, element, key)
-    if not 0 <= number <= _MOST_FRAMES or number != int(number):
+    if not 0 <= number <= MOST_FRAMES or number != int(number):
         raise InputError(f"{work.source}: a {element.tag} has {key} {element.get(key)!r}; a frame's number is expected")
     return int(number)
-
-
-def _whole(work: _Reading, element: Element, key: str, default: int) -> int:
-    text = element.findtext(key)
-    if text is None or not text.strip():
-        return default
-    if not text.strip().isdecimal():
-        raise InputError(f"{work.source}: its {key} is {text!r}; a whole number is expected")
-    if int(text) > _MOST_FRAMES:
-        raise InputError(f"{work.source}: its {key} is {text}; at most {_MOST_FRAMES:,} are expected")
-    return int(text)

@@ -17,6 +17,7 @@ from ava_tools.media.library import find_film
 from ava_tools.media.probe import FILM_SUFFIXES, FilmInfo
 from ava_tools.media.reader import open_film
 
+_SLOWEST, _FASTEST = 0.01, 1000  # frames a second
 _SAME = 1e-3  # seconds, and frames, by which times of one frame may differ through rounding
 
 _NUMBER = re.compile(r"[\W_]*(frame|image|img)?[\W_]*\d+$", re.IGNORECASE)  # of a frame, at the end of its image's name
@@ -59,6 +60,8 @@ class Films:
         Raises:
             InputError: neither they nor a film say it.
         """
+        if min(annotated) < 0:
+            raise InputError(f"{name}: has a width of {annotated[0]} and a height of {annotated[1]} in its annotations")
         if all(annotated):
             return annotated
         info = self.info(name)
@@ -66,7 +69,9 @@ class Films:
             raise InputError(f"{name}: its width and height are not in the annotations; {self._needed(name)}")
         return info.width, info.height
 
-    def seconds(self, name: str, frames: Sequence[int], annotated_rate: float | None = None) -> NDArray[np.float64]:
+    def seconds(
+        self, name: str, frames: Sequence[int] | NDArray[np.int64], annotated_rate: float | None = None
+    ) -> NDArray[np.float64]:
         """When frames are shown: as the film says, else by a steady rate.
 
         Args:
@@ -90,6 +95,8 @@ class Films:
         rate = self.frame_rate or annotated_rate or (30.0 if info is not None else None)
         if rate is None:
             raise InputError(f"{name}: its frames a second are not in the annotations; {self._needed(name)}")
+        if not _SLOWEST <= rate <= _FASTEST:
+            raise InputError(f"{name}: has {rate:g} frames a second; {_SLOWEST:g} to {_FASTEST:g} are expected")
         return numbers / rate
 
     def frames(self, film: AnnotatedFilm, seconds: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -255,4 +255,5 @@ def _seconds(work: _Reading, region: _Region, frames: Sequence[int]) -> list[flo
         told = f"{region.film}: Label Studio counted {region.rate:.4g} frames a second, the film has"
         work.notes[f"{told} {float(info.rate):.4g}; Label Studio's times count"] = None
         return [(frame - 1) / region.rate for frame in frames]
-    return work.films.seconds(region.film, [max(0, frame - 1) for frame in frames], region.rate).tolist()  # type: ignore[no-any-return]
+    times: list[float] = work.films.seconds(region.film, [max(0, frame - 1) for frame in frames], region.rate).tolist()
+    return times

@@ -15,6 +15,7 @@ from ava_tools.atomic import replacing
 from ava_tools.convert.annotations import AnnotatedFilm, Annotations, file_stems
 from ava_tools.convert.films import Films
 from ava_tools.convert.folder import annotations_of
+from ava_tools.convert.interpolation import Interpolation
 from ava_tools.csv_rows import RowFormat, read_rows
 from ava_tools.errors import InputError
 from ava_tools.labels import Action, Labels
@@ -58,9 +59,10 @@ def read(source: Path, films: Films) -> Annotations:
     lost: Counter[str] = Counter()
     names: dict[str, None] = {}
     annotated: dict[str, AnnotatedFilm] = {}
+    between = Interpolation(source)
     tables = []
     for file in files:
-        film, table = _read_sequence(file, films, names, lost)
+        film, table = _read_sequence(file, films, between, names, lost)
         if film.name in annotated:
             raise InputError(f"{file}: annotates the film {film.name!r}, as another sequence does")
         annotated[film.name] = film
@@ -72,7 +74,7 @@ def read(source: Path, films: Films) -> Annotations:
 
 
 def _read_sequence(
-    file: Path, films: Films, names: dict[str, None], lost: Counter[str]
+    file: Path, films: Films, between: Interpolation, names: dict[str, None], lost: Counter[str]
 ) -> tuple[AnnotatedFilm, pd.DataFrame]:
     about = _about(file)
     name = films.called(about.name, f"{about.name}/{about.images}", about.images)
@@ -87,10 +89,8 @@ def _read_sequence(
     table = pd.DataFrame(np.clip(corners / (*size, *size), 0.0, 1.0), columns=COORDINATES)
     table["person"] = rows["id"].to_numpy(dtype=np.int64)
     table["action"] = _actions(file, rows, names)
-    last = about.frames or int(rows["frame"].max() if len(rows) else 0)
-    first = int(rows["frame"].min()) - 1 if len(rows) else last
-    watched = range(first, int(rows["frame"].max()) if len(rows) else last)  # before and behind nobody may have looked
-    seconds = films.seconds(name, watched, film.rate).round(6)
+    watched = range(int(rows["frame"].min()) - 1, int(rows["frame"].max())) if len(rows) else range(0)
+    seconds = films.seconds(name, between.looked_at(watched), film.rate).round(6)  # see `while_annotated`
     table["timestamp"] = films.seconds(name, (rows["frame"] - 1).tolist(), film.rate).round(6)
     empty = pd.DataFrame({"timestamp": np.setdiff1d(seconds, table["timestamp"])}, dtype=float)
     return film, pd.concat([table, empty], ignore_index=True).assign(video=name)

@@ -59,7 +59,7 @@ def of_tubes(
         width, height = sizes[tube.video]
         boxes = np.clip(tube.boxes / (width, height, width, height), 0.0, 1.0)
         part = pd.DataFrame(boxes, columns=COORDINATES)
-        times = films.seconds(tube.video, tube.frames, known[tube.video].rate)  # type: ignore[arg-type]
+        times = films.seconds(tube.video, tube.frames, known[tube.video].rate)
         parts.append(part.assign(timestamp=times.round(6), person=persons[tube.video], action_id=tube.action + 1))
         persons[tube.video] += 1
     if not parts:

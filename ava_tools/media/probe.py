@@ -21,6 +21,8 @@ WITHOUT_INDEX = {"mpegts", "mpeg"}  # a seek searches by timestamps, and misses 
 
 # Text files and play lists that FFmpeg would open as "films": a play list can name other files.
 _NO_FILMS = {"tty", "hls", "dash", "concat", "applehttp", "imf", "sdp", "rtsp"}
+LATE = 0.5
+"""Seconds by which a timestamp may lie beyond the end that a film declares."""
 _PROBED = 60  # seconds that are looked through where a film has no index
 _LARGEST_FRAME = 2**27  # pixels, four times 8K: a hostile header must not ask for all the memory
 

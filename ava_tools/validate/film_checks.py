@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from ava_tools.media.library import find_film
+from ava_tools.media.probe import LATE
 from ava_tools.tables import format_timestamp
 from ava_tools.validate.contents import Contents
 from ava_tools.validate.finding import Place, places
 
-_LATE = 0.5  # seconds by which a timestamp may lie beyond a film's declared end
 _AVA = 900  # seconds, where AVA's films are cut
 
 
@@ -98,7 +98,7 @@ def _late(contents: Contents) -> pd.DataFrame:
     origin = contents.data_set.time_origin
     ends = {name: origin + (film.duration or 0.0) for name, film in films.items()}
     frames = frames.assign(end=frames["video"].map(ends).astype(float))
-    late = frames[frames["timestamp"] > frames["end"] + _LATE]
+    late = frames[frames["timestamp"] > frames["end"] + LATE]
     if origin:
         return late.assign(reason="")
     of_late = frames[frames["video"].isin(late["video"].unique())]
@@ -109,7 +109,7 @@ def _late(contents: Contents) -> pd.DataFrame:
         .agg(first=("timestamp", "min"), last=("timestamp", "max"), whole=("whole", "all"), end=("end", "first"))
     )
     rate = seen.index.map({name: float(film.rate) for name, film in films.items()}).to_numpy(dtype=float)
-    ava = (seen["first"] >= _AVA) & (seen["last"] - _AVA <= seen["end"] + _LATE)
+    ava = (seen["first"] >= _AVA) & (seen["last"] - _AVA <= seen["end"] + LATE)
     from_one = seen["whole"] & (seen["first"] >= 1) & (seen["last"] - 1 <= seen["end"])
     in_frames = seen["whole"] & (seen["last"] <= seen["end"] * rate + 1)
     reason = np.select([ava, from_one, in_frames], ["ava", "from 1", "frames"], "")

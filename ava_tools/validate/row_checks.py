@@ -87,7 +87,8 @@ def counts_from_zero(contents: Contents) -> bool:
 def duplicates(contents: Contents) -> Iterator[Place]:
     """Rows of a split that say again what an earlier one says."""
     columns = [*_BOX, "action_id", "person"]
-    alike = contents.truth[contents.truth.duplicated(columns, keep=False)]
+    read = contents.truth[contents.truth["sound"]]  # actions that cannot be read would all be alike
+    alike = read[read.duplicated(columns, keep=False)]
     earlier = alike.groupby(columns, sort=False, dropna=False)[["file", "line"]].transform("first")
     alike = alike.assign(first_file=earlier["file"], first_line=earlier["line"])
     return places(

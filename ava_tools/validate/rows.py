@@ -17,19 +17,14 @@ from ava_tools import safe_pickle
 from ava_tools.csv_rows import RowFormat
 from ava_tools.errors import InputError
 from ava_tools.proposals import is_pickle, proposals_table
-from ava_tools.tables import COORDINATES, KEY, LATEST, format_timestamp
+from ava_tools.tables import COORDINATES, KEY, KEY_FRAME_ROWS, LATEST, TRUTH_ROWS, format_timestamp
 from ava_tools.validate.finding import Place
 
 Role = Literal["truth", "boxes", "excluded"]
 FORMATS: Mapping[Role, RowFormat] = {
-    "truth": RowFormat(
-        [*KEY, *COORDINATES, "action_id", "person"],
-        optional=1,
-        may_be_empty=frozenset({"action_id"}),
-        frame_rows=True,
-    ),
+    "truth": TRUTH_ROWS,
     "boxes": RowFormat([*KEY, *COORDINATES, "action_id", "score"], optional=2),
-    "excluded": RowFormat(KEY),
+    "excluded": KEY_FRAME_ROWS,
 }
 _NUMBERS = ["timestamp", *COORDINATES, "action_id", "person"]
 _PLACED = ["timestamp", *COORDINATES]

@@ -149,6 +149,7 @@ def _names(contents: Contents) -> dict[float, str]:
 
 
 def _line_of(action: Action, lines: list[str]) -> int | None:
-    """Where a list of labels has an action, as far as its name tells."""
-    name = re.compile(rf"(?<!\w){re.escape(action.name)}(?!\w)")
-    return next((number for number, line in enumerate(lines, start=1) if name.search(line)), None)
+    """Where a list of labels has an action: by id and name, or, where they stand apart, by its name alone."""
+    own, name = (re.compile(rf"(?<!\w){re.escape(text)}(?!\w)") for text in (str(action.id), action.name))
+    named = [number for number, line in enumerate(lines, start=1) if name.search(line)]
+    return next((number for number in named if own.search(lines[number - 1])), named[0] if named else None)

@@ -13,8 +13,11 @@ from ava_tools.errors import InputError
 from ava_tools.labels import Labels
 from ava_tools.manifest import DataSet
 from slowfast_det.checkpoints.zoo import PublishedModel, published_models, stored_path
+from slowfast_det.distributed import World
 from slowfast_det.persons.torchvision_networks import DETECTORS, URLS
+from slowfast_det.precision import has_bf16
 from slowfast_det.recipe import PersonsConfig
+from slowfast_det.training.batches import reading_workers
 from slowfast_det.training.key_frames import read_key_frames
 from slowfast_det.weights.hub import cached_path
 
@@ -36,8 +39,9 @@ class Facts:
         device: where it will be trained.
         weights: the best published action detector whose weights are on this machine.
         detectors: torchvision's person detectors whose weights are on this machine, the best first.
-        memory: bytes that this machine has.
+        memory: bytes that this machine has; 0: not known.
         has_bf16: whether the processor multiplies bf16 numbers itself.
+        readers: processes on this machine that read films, each for itself.
         notes: what was left out of the data.
     """
 
@@ -54,10 +58,11 @@ class Facts:
     detectors: tuple[str, ...]
     memory: int
     has_bf16: bool
+    readers: int
     notes: tuple[str, ...]
 
 
-def read_facts(data_set: DataSet, device: torch.device) -> Facts:
+def read_facts(data_set: DataSet, world: World) -> Facts:
     """Look at a data set and at this machine.
 
     Raises:
@@ -77,11 +82,12 @@ def read_facts(data_set: DataSet, device: torch.device) -> Facts:
         short_side=int(np.median([min(size) for size in sizes])),
         frame_bytes=int(np.median([3 * height * width for height, width in sizes])),
         test_split=next((name for name in _TESTS if name in data_set.splits), None),
-        device=device,
+        device=world.device,
         weights=best_weights(),
         detectors=tuple(name for name in DETECTORS if cached_path(URLS[name]).is_file()),
-        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        memory=_memory(),
         has_bf16=has_bf16(),
+        readers=world.local_size * max(1, reading_workers(world)),
         notes=frames.notes,
     )
 
@@ -92,6 +98,7 @@ def best_weights() -> PublishedModel | None:
     return max((m for m in detectors if stored_path(m).is_file()), key=lambda model: model.mean_ap or 0.0, default=None)
 
 
-def has_bf16() -> bool:
-    """Whether this processor multiplies bf16 numbers itself; others take longer for them than for fp32."""
-    return any(torch.cpu.get_capabilities().get(feature, False) for feature in ("avx512_bf16", "amx_bf16", "bf16"))
+def _memory() -> int:
+    if not hasattr(os, "sysconf"):  # Windows
+        return 0
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -25,7 +25,7 @@ from slowfast_det.persons.loading import load_person_detector
 from slowfast_det.persons.options import COCO_LABELS, PERSON
 from slowfast_det.persons.torchvision_networks import DETECTORS
 from slowfast_det.persons.torchvision_rcnn import described_state, published_state
-from slowfast_det.training.loop import BEST, LAST, STATE
+from slowfast_det.training.loop import LAST, STATE
 from slowfast_det.training.persons import prepare_person_training
 from slowfast_det.training.run import run_training
 from slowfast_det.weights.companion import companion_of
@@ -41,6 +41,7 @@ _FROM_COCO = {
     ),
     "cpu": (("mobilenet", "fasterrcnn_mobilenet_v3_large_320_fpn"),),
 }
+"""Recipes that begin with COCO's weights, by where they are trained: their names, and whose weights."""
 _SMALL_FRAMES = 240  # pixels of the shorter side up to which the small network sees all that there is
 _BATCH = 8
 _GOOD = 0.9  # share of the persons that a detector must find, at IoU 0.5, to be taken as it is
@@ -89,14 +90,15 @@ def settle_persons(
     if source is None and not facts.detectors:
         tell("person detector: no weights of torchvision's are here; one is trained on these boxes")
     for name in [source] if source is not None else facts.detectors[:1]:
-        recall, min_score = _judge(name, few, world, tell)
+        recall, min_score = _judge(name, few, "", world, tell)
         if source is not None or recall >= _GOOD:
             return _kept(name, min_score if least is None else least, folder, world)
         tell(f"person detector: {_GOOD:.0%} of them should be found; another one is trained on these boxes")
     recipe = _recipe(facts, data, folder / "persons")
     run_training(recipe, prepare_person_training(recipe).task, world, f"the same call of train {data}")
-    trained = next(path for name in (BEST, LAST) if (path := folder / "persons" / name).is_file())
-    _, min_score = _judge(str(trained), examination, world, tell)
+    trained = folder / "persons" / LAST
+    where = "" if facts.test_split else " that it was trained on"
+    _, min_score = _judge(str(trained), examination, where, world, tell)
     return _kept(str(trained), min_score if least is None else least, folder, world)
 
 
@@ -113,23 +115,28 @@ def _actor(facts: Facts) -> str:
 
 
 def _judge(
-    source: str, examination: PersonExamination, world: World, tell: Callable[[str], None]
+    source: str, examination: PersonExamination, where: str, world: World, tell: Callable[[str], None]
 ) -> tuple[float, float]:
-    """Share of the persons that a detector finds at IoU 0.5, and the score from which on its boxes serve best."""
+    """Share of the persons that a detector finds at IoU 0.5, and the score from which on its boxes serve best.
+
+    ``where`` says in what is told which key frames these are.
+    """
     detector = load_person_detector(source, _LEAST_SCORE, precision="auto").to(world.device)
     tested = run_person_test(examination, detector, world)
     figures = (0.0, 0.0)
     if tested is not None:
+        for problem in tested.problems:
+            tell(f"error: {problem}")
         looked_at = pd.DataFrame(examination.moments, columns=KEY)
         looked_at["timestamp"] = (looked_at["timestamp"] + examination.data_set.time_origin).round(6)
         truth = examination.actors.boxes.merge(looked_at, on=KEY).assign(action_id=1)
         report = evaluate(truth, tested.boxes.assign(action_id=1), _ANYBODY)
         min_score = max(_LEAST_SCORE, round(report.thresholds(0.5)[1], 3))
         kept = tested.boxes[tested.boxes["score"] >= min_score]
-        recall = evaluate_person_boxes(truth, kept, _ANYBODY).recall[0.5]
+        recall = evaluate_person_boxes(truth, kept, _ANYBODY).recall[0.5] if len(truth) else 0.0
         tell(
             f"person detector: {Path(source).name} finds {recall:.0%} of {len(truth):,} persons on "
-            f"{len(looked_at):,} key frames at IoU 0.5, by scores from {min_score:g} on"
+            f"{len(looked_at):,} key frames{where} at IoU 0.5, by scores from {min_score:g} on"
         )
         figures = (recall, min_score)
     shared: tuple[float, float] = world.gather(figures)[0]
@@ -155,7 +162,8 @@ def _recipe(facts: Facts, data: Path, folder: Path) -> PersonRecipe:
     """How a detector is trained: from COCO's weights where they are here and frames are large, else from scratch."""
     large = facts.short_side > _SMALL_FRAMES
     name = next(
-        (recipe for recipe, network in _FROM_COCO[facts.device.type] if network in facts.detectors and large), "small"
+        (recipe for recipe, network in _FROM_COCO.get(facts.device.type, ()) if network in facts.detectors and large),
+        "small",
     )
     epochs = max(8, min(120, round(_STEPS * _BATCH / facts.key_frames)))
     return read_person_recipe(
@@ -164,11 +172,10 @@ def _recipe(facts: Facts, data: Path, folder: Path) -> PersonRecipe:
             f"data={json.dumps(str(data))}",
             f"out={json.dumps(str(folder))}",
             f"actors={json.dumps([_actor(facts)])}",
-            f"test_split={json.dumps(facts.test_split or 'none')}",
+            "test_split=null",  # it is judged when it is done
             f"device={facts.device}",
             f"resume={str((folder / STATE).is_file()).lower()}",
             f"training.epochs={epochs}",
             f"training.batch={min(_BATCH, facts.key_frames)}",
-            "training.evaluate_every=0",
         ],
     )

@@ -62,9 +62,11 @@ class Choice:
     def changed(self, overrides: Sequence[str]) -> Choice:
         """As a user wants it, who has the last word; `settings` stay, overrides come after them."""
         given = dict(text.partition("=")[::2] for text in overrides)
-        decisions, told = [], set[str]()
+        decisions, told = [], {"init"}  # which is chosen by
         for decision in self.decisions:
-            keys = [key for setting in decision.settings if (key := setting.partition("=")[0]) in given]
+            keys = [
+                key for setting in decision.settings if (key := setting.partition("=")[0]) in given.keys() - {"init"}
+            ]
             told.update(keys)
             value = ", ".join(f"{key}={given[key]}" for key in keys)
             decisions.append(replace(decision, value=value, why="you say so") if keys else decision)
@@ -104,7 +106,7 @@ def choose(facts: Facts, init: str | None = None) -> Choice:
     tuned = beginning is not None
     decisions = [
         _network(facts, beginning),
-        *([_kept(facts)] if tuned else []),
+        _kept(facts) if tuned else _size(facts),
         _epochs(facts, tuned),
         _rate(facts, tuned),
         _balance(facts),
@@ -135,7 +137,7 @@ def _named(init: str) -> Beginning:
             f"{init}: does not say of what network that scores persons it is; name one: slowfast-det train "
             f"slowfast_r50_8x8 data=FOLDER init={init}"
         )
-    content = config.model_dump(mode="json", exclude={"labels"})
+    content = config.model_dump(mode="json")
     settings = tuple(f"{key}={json.dumps(value)}" for key, value in content.items())
     return Beginning(SMALL, init, "you name its weights, which say what network they are of", settings)
 
@@ -148,9 +150,13 @@ def _network(facts: Facts, beginning: Beginning | None) -> Decision:
         why = "no published weights are here; `slowfast-det models NAME --download` fetches some, which serve better"
     else:
         why = "on a processor a larger network would take days"
+    return Decision("network", f"{SMALL}, from scratch", why)
+
+
+def _size(facts: Facts) -> Decision:
     side = max(64, min(128, facts.short_side))
     settings = (f"clip.short_side={side}", f"augmentation.short_side=[{side}, {side}]")
-    return Decision("network", f"{SMALL}, from scratch", why, settings)
+    return Decision("frames", f"{side} pixels", f"of their shorter side; the films' is {facts.short_side}", settings)
 
 
 def _kept(facts: Facts) -> Decision:
@@ -235,8 +241,8 @@ def _precision(facts: Facts) -> Decision:
 def _memory(facts: Facts, tuned: bool) -> Sequence[Decision]:
     frames = 32 if tuned else 8
     needed = facts.key_frames * frames * facts.frame_bytes
-    if needed > facts.memory / 4:
+    if needed * facts.readers > facts.memory / 4:
         return []
-    gigabytes = max(0.1, round(needed / 1e9 * 1.1, 1))
+    gigabytes = max(0.1, round(needed / 1e9 * 1.1, 1))  # of each reading process
     why = f"all clips, decoded, take {needed / 1e9:.1f} of this machine's {facts.memory / 1e9:.0f} GB"
     return [Decision("memory", f"{gigabytes:g} GB", why, (f"training.memory={gigabytes}",))]

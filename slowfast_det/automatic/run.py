@@ -21,6 +21,8 @@ from slowfast_det.automatic.facts import Facts, read_facts
 from slowfast_det.automatic.persons import Settled, settle_persons
 from slowfast_det.automatic.rules import Choice, choose
 from slowfast_det.checkpoints.model import load_model
+from slowfast_det.checkpoints.transfer import Transfer
+from slowfast_det.checkpoints.zoo import located
 from slowfast_det.distributed import World
 from slowfast_det.recipe import Recipe, read_recipe
 from slowfast_det.testing import Tested, prepare_examination, run_test
@@ -44,10 +46,12 @@ class Talk:
     Attributes:
         tell: a sentence.
         show: what was chosen, and why.
+        show_transfer: what became of the weights that it starts from.
     """
 
     tell: Callable[[str], None]
     show: Callable[[Facts, Choice], None]
+    show_transfer: Callable[[Transfer], None]
 
 
 @dataclass(frozen=True)
@@ -82,17 +86,19 @@ def train_folder(data: Path, overrides: Sequence[str], world: World, talk: Talk)
     """
     _refuse_what_is_wrong(data, world, talk)
     given = dict(text.partition("=")[::2] for text in overrides)
-    facts = read_facts(read_data_set(data), world.device)
+    if "init" in given:
+        located(given["init"])  # what is to be fetched, or is not there, should not show late
+    facts = read_facts(read_data_set(data), world)
     choice = choose(facts, given.get("init")).changed(overrides)
-    planned = read_recipe(choice.recipe, [*choice.settings, *overrides])  # what is wrong with it should not show late
+    planned = read_recipe(choice.recipe, [*choice.settings, *overrides])  # nor what is wrong with the settings
     talk.show(facts, choice)
     folder: Path = world.gather(_folder(data, [*choice.settings, *overrides], world.is_first, talk))[0]
     known = planned.persons.min_score if "persons.min_score" in given else None
     persons = settle_persons(data, facts, given.get("persons.source"), folder, world, talk.tell, known)
     recipe = _recipe(data, facts, choice, persons, folder, overrides)
     preparation = prepare_training(recipe, world.device)
-    for note in preparation.notes:
-        talk.tell(f"note: {note}")
+    if preparation.transfer is not None:
+        talk.show_transfer(preparation.transfer)
     steps = preparation.task.plan().steps
     seconds = seconds_of_training(preparation.task)
     talk.tell(f"{steps:,} steps, about {_duration(seconds)} on {world.size} x {world.device.type}")
@@ -138,15 +144,16 @@ def _recipe(
     data: Path, facts: Facts, choice: Choice, persons: Settled, folder: Path, overrides: Sequence[str]
 ) -> Recipe:
     out = folder / "actions"
+    given = {text.partition("=")[0] for text in overrides}
     own = [
         f"data={json.dumps(str(data))}",
         f"out={json.dumps(str(out))}",
-        f"test_split={json.dumps(facts.test_split or 'none')}",
+        # it is tested when it is done; on the way only where the user asks for that
+        f"test_split={json.dumps(facts.test_split if 'training.evaluate_every' in given else None)}",
         f"device={facts.device}",
         f"resume={str((out / STATE).is_file()).lower()}",
         f"persons.source={json.dumps(persons.source)}",
         f"persons.min_score={persons.min_score}",
-        "training.evaluate_every=0",
     ]
     return read_recipe(choice.recipe, [*own, *choice.settings, *overrides])
 
@@ -160,6 +167,8 @@ def _finished(
     tested: Tested | None = None
     if facts.test_split is not None:
         examination = prepare_examination(recipe, read_data_set(data), facts.test_split, world.device)
+        for note in examination.notes:
+            talk.tell(f"note: on what was held back: {note}")
         tested = run_test(examination, model, world, recipe, recipe.precision)
     if not world.is_first:
         return None
@@ -167,6 +176,8 @@ def _finished(
     thresholds = None
     report = None
     if tested is not None:
+        for problem in tested.problems:
+            talk.tell(f"error: {problem}")
         by_id = tested.report.thresholds(_MIN_SCORE, _LEAST_SCORE)
         _tell_weak(tested, talk)
         thresholds = tuple(by_id.get(action.id, _MIN_SCORE) for action in model.labels)

@@ -29,16 +29,15 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def moment_progress(total: int, shown: bool, done: int = 0) -> Iterator[Callable[[object], None]]:
+def moment_progress(total: int, shown: bool) -> Iterator[Callable[[object], None]]:
     """A bar over key frames, or a line now and then where there is no terminal; gives the function that advances it.
 
     Args:
         total: how many key frames there are.
         shown: whether this process is the one that tells.
-        done: how many of them were done before.
     """
     if shown and not sys.stderr.isatty():
-        yield _Lines(total, done).advance
+        yield _Lines(total).advance
         return
     bar = Progress(
         TextColumn("key frames"),
@@ -51,15 +50,15 @@ def moment_progress(total: int, shown: bool, done: int = 0) -> Iterator[Callable
         disable=not shown,
     )
     with bar:
-        task = bar.add_task("", total=total, completed=done)
+        task = bar.add_task("", total=total)
         yield lambda _: bar.advance(task)
 
 
 class _Lines:
     """Says every 30 seconds how far it is."""
 
-    def __init__(self, total: int, done: int) -> None:
-        self._total, self._before, self._done = total, done, done
+    def __init__(self, total: int) -> None:
+        self._total, self._done = total, 0
         self._begin = self._told = perf_counter()
 
     def advance(self, _: object) -> None:
@@ -68,7 +67,7 @@ class _Lines:
         if now - self._told < _EVERY:
             return
         self._told = now
-        rate = (self._done - self._before) / (now - self._begin)
+        rate = self._done / (now - self._begin)
         left = timedelta(seconds=round(max(0, self._total - self._done) / rate))
         console.print(f"{self._done:,} of {self._total:,} key frames, {rate:.1f} a second, {left} left")
 

@@ -33,14 +33,14 @@ def test(config: str, *overrides: str, model: str, overwrite: Annotated[bool, Pa
     from slowfast_det.distributed import joined
     from slowfast_det.recipe import read_recipe
     from slowfast_det.testing import load_tested_model, prepare_examination, run_test
-    from slowfast_det.training.run import required_data
+    from slowfast_det.training.run import required_data, required_split
 
     name, settings = of_folder(config, list(overrides))
     recipe = read_recipe(name, settings)
     data_set = required_data(recipe)
     with joined(recipe.device) as world:
         loaded = load_tested_model(model, recipe, data_set.read_labels(), settings).to(world.device)
-        examination = prepare_examination(recipe, data_set, recipe.test_split, world.device)
+        examination = prepare_examination(recipe, data_set, required_split(recipe), world.device)
         part = len(world.share(len(examination.moments)))
         with (
             claimed_folder(Path(recipe.out) / "test", overwrite, world.is_first) as folder,

@@ -42,7 +42,7 @@ def test_persons(
     from slowfast_det.person_recipe import read_person_recipe
     from slowfast_det.person_testing import prepare_person_examination, run_person_test
     from slowfast_det.persons.loading import load_person_detector
-    from slowfast_det.training.run import required_data
+    from slowfast_det.training.run import required_data, required_split
     from slowfast_det.training.tasks.persons import LEAST_SCORE
 
     name, settings = of_folder(config, list(overrides), DEFAULT)
@@ -61,7 +61,7 @@ def test_persons(
         ).to(world.device)
         if world.is_first:
             console.print(f"looking for what {model} finds: {', '.join(detector.classes)}")
-        examination = prepare_person_examination(data_set, recipe.test_split, detector.classes)
+        examination = prepare_person_examination(data_set, required_split(recipe), detector.classes)
         part = len(world.share(len(examination.moments)))
         with (
             claimed_folder(Path(recipe.out) / "test-persons", overwrite, world.is_first) as folder,

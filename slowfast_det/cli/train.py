@@ -70,7 +70,8 @@ def _train_folder(data: Path, overrides: Sequence[str]) -> None:
             "goes on with a training that was cut off"
         )
     with joined(given.get("device", "auto")) as world:
-        talk = Talk(console.print, _show_choice) if world.is_first else Talk(lambda _: None, lambda *_: None)
+        silent = Talk(lambda _: None, lambda *_: None, lambda _: None)
+        talk = Talk(console.print, _show_choice, show_transfer) if world.is_first else silent
         trained = train_folder(data, overrides, world, talk)
     if trained is None:
         return

@@ -36,4 +36,4 @@ class Convolution(nn.Conv3d):
         padding, stride, dilation = (
             tuple(int(number) for number in value[axes]) for value in (self.padding, self.stride, self.dilation)
         )
-        return conv2d(x, weight, self.bias, stride, padding, dilation)
+        return conv2d(x, weight, self.bias, stride, padding, dilation, self.groups)

@@ -22,6 +22,7 @@ from slowfast_det.person_recipe import read_person_recipe
 from slowfast_det.persons.loading import load_person_detector
 from slowfast_det.persons.protocol import PersonDetector
 from slowfast_det.pipeline import ActionDetector
+from slowfast_det.precision import has_bf16
 from slowfast_det.propose import boxes_table, find_persons
 from slowfast_det.quickstart.examination import Findings, examine
 from slowfast_det.quickstart.films import write_data_set, write_unseen_film
@@ -31,7 +32,7 @@ from slowfast_det.testing import prepare_examination, save_detections
 from slowfast_det.training.actions import prepare_training
 from slowfast_det.training.loop import LAST
 from slowfast_det.training.persons import prepare_person_training
-from slowfast_det.training.run import required_data, run_training
+from slowfast_det.training.run import required_data, required_split, run_training
 
 RECIPE, PERSON_RECIPE = "tiny", "small"
 _MARK = ".quickstart"  # an empty file that tells our folders
@@ -115,14 +116,9 @@ def _settings(data: Path, folder: Path, seed: int) -> list[str]:
         f"data={json.dumps(str(data))}",
         f"out={json.dumps(str(folder))}",
         f"training.seed={seed}",
-        f"training.precision={'bf16' if _has_bf16() else 'fp32'}",
+        f"training.precision={'bf16' if has_bf16() else 'fp32'}",
         f"augmentation.flip_pairs={json.dumps([['walk left', 'walk right']])}",
     ]
-
-
-def _has_bf16() -> bool:
-    """Whether this processor multiplies bf16 numbers itself; others take longer for them than for fp32."""
-    return any(torch.cpu.get_capabilities().get(feature, False) for feature in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def _train_persons(data: Path, seed: int, settings: Sequence[str], world: World, out: Path) -> PersonDetector:
@@ -144,7 +140,7 @@ def _train_actions(recipe: Recipe, world: World, out: Path) -> Model:
 def _test(recipe: Recipe, model: Model, persons: PersonDetector, out: Path) -> Findings:
     """Detect the persons of the held-out films once, then score them in every way that tells something."""
     data_set = required_data(recipe)
-    annotated = prepare_examination(recipe, data_set, recipe.test_split)
+    annotated = prepare_examination(recipe, data_set, required_split(recipe))
     proposals = find_persons(persons, annotated.moments, annotated.library, World(torch.device("cpu")))
     assert proposals is not None
     found = boxes_table(proposals.sightings, data_set.time_origin)

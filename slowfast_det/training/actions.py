@@ -94,6 +94,8 @@ def _evaluation(
     recipe: Recipe, data_set: DataSet, labels: Labels, device: torch.device
 ) -> tuple[Evaluation, tuple[str, ...]]:
     """How a model is measured while it trains: on the test split, if there is one."""
+    if recipe.test_split is None:
+        return lambda model, world: {}, ()
     if recipe.test_split not in data_set.splits:
         note = f"the data set has no split {recipe.test_split!r}: the model is not tested"
         return lambda model, world: {}, (note,)

@@ -197,7 +197,7 @@ def load_batches(
 
     Workers read ahead across epochs; what a batch holds does not depend on how many there are.
     """
-    count = _workers(world) if settings.workers is None else settings.workers
+    count = reading_workers(world) if settings.workers is None else settings.workers
     loader = DataLoader(
         samples,
         batch_sampler=_Reading(plan, first_step, world.rank, world.size, settings.accumulate),
@@ -211,7 +211,7 @@ def load_batches(
     return iter(loader)
 
 
-def _workers(world: World) -> int:
+def reading_workers(world: World) -> int:
     """Processor cores of this process's share that the network leaves: few where it computes on them itself."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     share = cores // world.local_size

@@ -17,7 +17,7 @@ from ava_tools.errors import InputError
 from ava_tools.labels import Labels
 from ava_tools.manifest import DataSet, Split
 from ava_tools.media.library import Library, open_library
-from ava_tools.media.probe import FilmInfo, entry_spacing
+from ava_tools.media.probe import LATE, FilmInfo, entry_spacing
 from ava_tools.tables import COORDINATES, KEY, KeyframeBoxes, format_timestamp, merge_boxes
 from slowfast_det.actors import read_actors
 from slowfast_det.recipe import PersonsConfig
@@ -25,7 +25,6 @@ from slowfast_det.recipe import PersonsConfig
 log = logging.getLogger(__name__)
 
 _WIDE = 3.0  # seconds between a film's entry points from which it is slow to read in any order
-_LATE = 0.5  # seconds by which a timestamp may lie beyond a film's declared end
 
 
 @dataclass(frozen=True)
@@ -175,14 +174,14 @@ def _targets(merged: KeyframeBoxes, labels: Labels) -> NDArray[np.bool_]:
 
 def _within_films(table: pd.DataFrame, library: Library, origin: float, notes: list[str]) -> pd.DataFrame:
     """Persons whose timestamps lie within their films; the others are counted in a note."""
-    ends = {name: np.inf if info.duration is None else info.duration + _LATE for name, info in library.films.items()}
+    ends = {name: np.inf if info.duration is None else info.duration + LATE for name, info in library.films.items()}
     times = table["timestamp"] - origin
     inside = (times >= 0) & (times <= table["video"].map(ends).astype(float))
     if inside.all():
         return table
     outside = table[~inside].drop_duplicates(KEY)
     worst = outside.iloc[0]
-    end = ends[worst["video"]] - _LATE
+    end = ends[worst["video"]] - LATE
     hint = "; AVA's timestamps need time_origin: 900" if origin == 0 and outside["timestamp"].min() >= 900 else ""
     notes.append(
         f"{len(outside):,} key frames lie outside their films, such as {worst['video']} at "

@@ -51,6 +51,8 @@ def prepare_person_training(recipe: PersonRecipe) -> PersonPreparation:
 
 def _evaluation(recipe: PersonRecipe, data_set: DataSet) -> tuple[Evaluation, tuple[str, ...]]:
     """How a detector is measured while it trains: on the test split, if there is one."""
+    if recipe.test_split is None:
+        return lambda detector, world: {}, ()
     if recipe.test_split not in data_set.splits:
         note = f"the data set has no split {recipe.test_split!r}: the detector is not tested"
         return lambda detector, world: {}, (note,)

@@ -34,6 +34,17 @@ def required_data(recipe: RunConfig) -> DataSet:
     return read_data_set(recipe.data)
 
 
+def required_split(recipe: RunConfig) -> str:
+    """The part of the data that is tested on.
+
+    Raises:
+        InputError: the recipe names none.
+    """
+    if recipe.test_split is None:
+        raise InputError("the recipe names no part of the data to test on; test_split=NAME is expected")
+    return recipe.test_split
+
+
 def run_training(recipe: RunConfig, task: Task[B], world: World, hint: str = "resume=true") -> Outcome:
     """Train in the folder ``recipe.out``, which then holds the recipe, the state, the log and the checkpoints.
 

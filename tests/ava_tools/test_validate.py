@@ -380,6 +380,26 @@ def test_every_line_is_read_after_wrong_ones(data):
     ]
 
 
+def test_actions_in_words_are_no_duplicates(data):
+    lines = {7: f"a,5,{LEFT},run,0", 8: f"a,5,{LEFT},sit,0"}
+    checks = {check for check, *_ in found(data({"train.csv": lines}, splits=WITHOUT_BOXES))}
+    assert checks == {"action-in-words"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "lines"),
+    [
+        (["1,run", "2,sit", "4,walk left", "10,walk"], {"4 'walk left'": 3, "10 'walk'": 4}),
+        (["run", "sit", "walk"], {"3 'walk'": 3}),
+    ],
+)
+def test_lines_of_labels_that_nobody_does(data, labels, lines):
+    path = data(splits=WITHOUT_BOXES)
+    (path / "labels.csv").write_text("\n".join(labels) + "\n")
+    unused = [finding for finding in validate(path) if finding.check == "label-unused"]
+    assert {finding.found.partition("action ")[2]: finding.line for finding in unused} == lines
+
+
 @pytest.mark.parametrize("text", ["a,1,0.1\n", 'a,1,"0.1,0.1,0.5,0.9,1\n', "a\n", f"{'a' * 200_000},1,0.1\n"])
 def test_files_of_wrong_lines_alone(data, text):
     path = data()
@@ -423,5 +443,11 @@ def test_the_command(data, capsys, tmp_path):
         "found": "the box 0.5,0.1,0.1,0.9 has x2 below x1, or y2 below y1",
         "mend": "Write the upper left corner first: x1 <= x2 and y1 <= y2.",
     }
+    before = out.read_text()
+    assert run(app, ["validate", str(path), "--json", str(out)]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "findings-2.json")
+    out.write_text("mine")
+    assert run(app, ["validate", str(path), "--json", str(out), "--overwrite"]) == 1
+    assert out.read_text() == before
     assert run(app, ["validate", str(path), "--json", str(path / "train.csv")]) == 2
     assert run(app, ["validate", str(path / "films")]) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,12 +14,16 @@ from ava_tools.labels import Action, Labels
 from ava_tools.manifest import read_data_set
 from slowfast_det import load_model, load_person_detector
 from slowfast_det.automatic import facts, persons
+from slowfast_det.automatic.estimate import seconds_of_training
 from slowfast_det.automatic.facts import Facts, read_facts
 from slowfast_det.automatic.persons import evenly
 from slowfast_det.automatic.rules import choose
 from slowfast_det.checkpoints.model import load_config, untrained_model
 from slowfast_det.checkpoints.zoo import published_models
+from slowfast_det.distributed import World
+from slowfast_det.persons.torchvision_networks import build
 from slowfast_det.recipe import read_recipe
+from slowfast_det.training.actions import prepare_training
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 QUICK = ("training.epochs=1", "training.precision=fp32", "clip.num_frames=4", "clip.short_side=32", "network.width=8")
@@ -42,6 +47,7 @@ SMALL = Facts(
     detectors=(),
     memory=16_000_000_000,
     has_bf16=False,
+    readers=1,
     notes=(),
 )
 AVA = next(model for model in published_models() if model.name == "mmaction2_slowfast_r50_8x8_ava22")
@@ -141,6 +147,26 @@ def test_sides_change_in_the_mirror(names, expected):
 def test_clips_are_kept_where_they_fit():
     assert "training.memory" in chosen()[1]
     assert "training.memory" not in chosen(key_frames=40_000)[1]
+    assert "training.memory" not in chosen(memory=0)[1], "where it is not known"
+    needed = 400 * 8 * SMALL.frame_bytes
+    assert "training.memory" in chosen(memory=4 * needed)[1]
+    assert "training.memory" not in chosen(memory=4 * needed, readers=2)[1], "each keeps its own"
+    assert "training.memory" not in chosen(memory=4 * needed, device=GPU, weights=AVA)[1], "of clips of 32 frames"
+
+
+@pytest.mark.parametrize(("short_side", "chosen_side"), [(48, 64), (100, 100), (480, 128)])
+def test_frames_are_no_larger_than_the_films(short_side, chosen_side):
+    _, settings = chosen(short_side=short_side)
+    assert settings["clip.short_side"] == str(chosen_side)
+    assert settings["augmentation.short_side"] == f"[{chosen_side}, {chosen_side}]"
+    assert "clip.short_side" not in chosen(short_side=short_side, device=GPU, weights=AVA)[1]
+
+
+def test_arithmetic_and_rate():
+    assert chosen(has_bf16=True)[1]["training.precision"] == "bf16"
+    assert chosen()[1]["training.precision"] == "fp32"
+    assert chosen()[1]["training.schedule.lr"] == "0.004"
+    assert chosen(device=GPU, weights=AVA)[1]["training.schedule.lr"] == "0.001"
 
 
 def test_things_are_taken_from_all_over():
@@ -153,7 +179,7 @@ def test_things_are_taken_from_all_over():
 
 def test_facts_of_a_data_set(changed_data, monkeypatch, tmp_path):
     monkeypatch.setenv("SLOWFAST_DET_HOME", str(tmp_path / "home"))
-    found = read_facts(read_data_set(changed_data()), CPU)
+    found = read_facts(read_data_set(changed_data()), World(CPU))
     assert (found.key_frames, found.persons, found.films) == (15, 30, 3)
     assert sum(found.examples.values()) == 30
     assert (found.short_side, found.frame_bytes) == (48, 3 * 48 * 64)
@@ -161,15 +187,17 @@ def test_facts_of_a_data_set(changed_data, monkeypatch, tmp_path):
     path = facts.stored_path(AVA)
     path.parent.mkdir(parents=True)
     path.touch()
-    assert read_facts(read_data_set(changed_data()), CPU).weights == AVA
+    assert read_facts(read_data_set(changed_data()), World(CPU)).weights == AVA
 
 
 def test_what_is_held_back_may_be_called_val(changed_data):
     splits = {"train": {"truth": "train.csv"}, "val": {"truth": "test.csv"}, "more": {"truth": "test.csv"}}
-    assert read_facts(read_data_set(changed_data(splits=splits)), CPU).test_split == "val"
-    assert read_facts(read_data_set(changed_data(splits={"train": splits["train"]})), CPU).test_split is None
+    assert read_facts(read_data_set(changed_data(splits=splits)), World(CPU)).test_split == "val"
+    both = {"test": dict(splits["more"])} | splits
+    assert read_facts(read_data_set(changed_data(splits=both)), World(CPU)).test_split == "val", "test is for the end"
+    assert read_facts(read_data_set(changed_data(splits={"train": splits["train"]})), World(CPU)).test_split is None
     with pytest.raises(InputError, match=r"has no split 'train'; it has val"):
-        read_facts(read_data_set(changed_data(splits={"val": splits["val"]})), CPU)
+        read_facts(read_data_set(changed_data(splits={"val": splits["val"]})), World(CPU))
 
 
 # ---------------------------------------------------------------- the whole way
@@ -187,7 +215,8 @@ def test_one_folder_is_enough(train, command, changed_data, data):
     folder = changed_data()
     outcome = train(folder)
     assert outcome.code == 0, outcome.err
-    assert "clip.short_side=32" in outcome.err
+    assert "tiny, from scratch" in outcome.err
+    assert outcome.err.count("tested after epoch") == 0, "what is held back is tested once, at the end"
     assert "person detector: no weights of torchvision's are here; one is trained on these boxes" in outcome.err
     assert "of 10 persons on 5 key frames at IoU 0.5" in outcome.err
     assert outcome.out.splitlines()[-2:] == [str(folder / "best.safetensors"), str(folder / "report.html")]
@@ -238,6 +267,70 @@ def test_what_the_user_says_is_shown():
     assert told["epochs"] == ("training.epochs=5", "you say so")
     assert told["besides"] == ("training.ema=0.9", "you say so")
     assert choice.settings == choose(SMALL).settings, "what was chosen comes before it"
+
+
+def test_tests_on_the_way_are_made_where_they_are_asked_for(train, changed_data):
+    outcome = train(changed_data(), "training.evaluate_every=1")
+    assert outcome.code == 0, outcome.err
+    assert outcome.err.count("tested after epoch 1.00: mean_ap") == 1
+
+
+@pytest.mark.parametrize(("recall", "trained"), [(0.95, False), (0.85, True)])
+def test_a_detector_that_is_here_is_judged(train, changed_data, monkeypatch, recall, trained):
+    """torchvision's weights stand in for by drawn ones; how good they are is made up."""
+    torch.manual_seed(0)
+    name = "fasterrcnn_mobilenet_v3_large_320_fpn"
+    state = build(name, 91, min_score=0.05).state_dict()
+    monkeypatch.setattr(persons, "published_state", lambda _: state)
+    monkeypatch.setattr("slowfast_det.persons.torchvision_rcnn.published_state", lambda _: state)
+    monkeypatch.setattr("slowfast_det.automatic.facts.DETECTORS", (name,))
+    monkeypatch.setattr("slowfast_det.automatic.facts.cached_path", lambda _: Path(__file__))
+    monkeypatch.setattr(persons, "_judge", lambda *_: (recall, 0.45))
+    folder = changed_data()
+    outcome = train(folder)
+    assert outcome.code == 0, outcome.err
+    assert ("another one is trained on these boxes" in outcome.err) == trained
+    about = json.loads(load_model(folder / "best.safetensors").companion.metadata["detector"])
+    assert about["network"] == ("small_faster_rcnn" if trained else name)
+    assert about["min_score"] == 0.45
+    assert (about["classes"][0], len(about["classes"])) == ("person", 1 if trained else 90)
+
+
+@pytest.mark.parametrize("problem", ["after the film", "a film that is cut off"])
+def test_what_only_lacks_is_no_reason_to_refuse(train, changed_data, data, problem):
+    lines = (data / "train.csv").read_text()
+    folder = changed_data({"train.csv": lines + "a,99,0.1,0.1,0.5,0.5,1,0\n"} if problem == "after the film" else {})
+    if problem != "after the film":
+        (folder / "films" / "a.mp4").write_bytes((data / "films" / "a.mp4").read_bytes()[:900])
+    outcome = train(folder)
+    assert outcome.code == 0, outcome.err
+
+
+def test_the_estimate_grows_with_the_steps(changed_data):
+    data = changed_data()
+    settings = [f"data={data}", "clip.num_frames=4", "clip.short_side=32", "network.width=8", "training.batch=5"]
+    times = []
+    for epochs in (1, 100):
+        task = prepare_training(read_recipe("tiny", [*settings, f"training.epochs={epochs}"])).task
+        times.append(seconds_of_training(task))
+    assert 5 < times[1] / times[0] < 2000
+
+
+def test_weights_to_start_from_are_shown(train, changed_data):
+    folder = changed_data()
+    assert train(folder).code == 0
+    outcome = train(folder, f"init={folder / 'best.safetensors'}")
+    assert outcome.code == 0, outcome.err
+    assert "that of best.safetensors" in outcome.err
+    assert "loaded" in outcome.err
+    assert outcome.out.splitlines()[-2] == str(folder / "best.safetensors")
+
+
+def test_weights_that_are_not_there_are_told_at_once(train, changed_data):
+    folder = changed_data()
+    outcome = train(folder, "init=nonsense")
+    assert (outcome.code, "neither a file nor the name of published weights" in outcome.err) == (1, True)
+    assert not list(folder.glob("run*"))
 
 
 def test_a_detector_that_is_named_is_used(train, changed_data, tmp_path):

@@ -19,13 +19,13 @@ def clock(monkeypatch):
 
 
 def test_lines_without_a_terminal(clock, capsys):
-    with moment_progress(5678, shown=True, done=1000) as advance:
+    with moment_progress(5678, shown=True) as advance:
         for _ in range(300):
             clock[0] += 0.25
             advance(None)
     assert capsys.readouterr().err.splitlines() == [
-        "1,120 of 5,678 key frames, 4.0 a second, 0:19:00 left",
-        "1,240 of 5,678 key frames, 4.0 a second, 0:18:30 left",
+        "120 of 5,678 key frames, 4.0 a second, 0:23:10 left",
+        "240 of 5,678 key frames, 4.0 a second, 0:22:40 left",
     ]
 
 
@@ -41,7 +41,7 @@ def test_other_processes_and_quick_work_say_nothing(clock, capsys):
     assert (printed.out, printed.err) == ("", "")
 
 
-def test_the_bar_starts_at_what_is_done(monkeypatch):
+def test_a_bar_on_a_terminal(monkeypatch):
     bars = []
 
     class Bar(progress.Progress):
@@ -51,7 +51,7 @@ def test_the_bar_starts_at_what_is_done(monkeypatch):
 
     monkeypatch.setattr(progress, "Progress", Bar)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    with moment_progress(10, shown=True, done=4) as advance:
+    with moment_progress(10, shown=True) as advance:
         advance(None)
     (task,) = bars[0].tasks
-    assert (task.completed, task.total) == (5, 10)
+    assert (task.completed, task.total) == (1, 10)

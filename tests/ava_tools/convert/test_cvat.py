@@ -344,7 +344,7 @@ def test_nobody_is_there_only_between_those_who_are(read):
             id="many_frames",
         ),
         pytest.param(document().replace("utf-8", "utf-99"), "is no xml (unknown encoding: utf-99)", id="encoding"),
-        pytest.param(document(meta=task(size=10**9, stop="")), "its size is 1000000000; at most", id="huge"),
+        pytest.param(document(meta=task(size=10**9, stop="")), "its size is 1,000,000,000; at most", id="huge"),
         pytest.param(document(meta=task(stop="end")), "its stop_frame is 'end'; a whole number", id="no_number"),
         pytest.param(document(track(box(), more=' task_id="5"')), "a track is of task 5, which its meta", id="task"),
         pytest.param(
