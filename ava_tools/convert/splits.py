@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ava_tools.convert.annotations import Annotations
 from ava_tools.tables import KEY
 
 TRAIN, VAL = "train", "val"
+_MENDED = 60  # films up to which all pairs of them are tried; more have every action many times
 _GAP = 2.0  # seconds between the parts of a film that is alone: no clip looks across
 
 
@@ -18,7 +21,7 @@ def split_films(annotations: Annotations, share: float, seed: int) -> dict[str, 
     """Hold back whole films, stratified by action.
 
     The films are dealt one by one, those with the rarest action first, to the side that lacks most of it; an action's
-    last film goes to the side that has none.
+    last film goes to the side that has none. Then films change sides as long as that brings another action to both.
 
     Args:
         annotations: at least two films.
@@ -50,10 +53,33 @@ def split_films(annotations: Annotations, share: float, seed: int) -> dict[str, 
         wanted[split] = wanted[split] - own
         given[split] = given[split] + own
         placed[free[film]] = split
+    _mend(placed, free, counts)
     return _with_both_sides(placed, free, counts)
 
 
-def _examples(annotations: Annotations, films: Sequence[str]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _mend(placed: dict[str, str], free: Sequence[str], counts: NDArray[np.float64]) -> None:
+    """Move films, or let two change places, as long as more actions are on both sides then."""
+    sides = np.array([[placed[name] == side for name in free] for side in (TRAIN, VAL)])  # [2, films]
+    has = counts[:, :-1] > 0  # [films, actions]
+
+    def on_both(chosen: NDArray[np.bool_]) -> int:
+        return int(np.logical_and(*((own[:, None] & has).any(axis=0) for own in chosen)).sum())
+
+    best, wanted = on_both(sides), int((has.sum(axis=0) > 1).sum())
+    changes = [(place,) for place in range(len(free))] + list(combinations(range(len(free)), 2))
+    while best < wanted and len(free) <= _MENDED:
+        for places in changes:
+            moved = sides.copy()
+            moved[:, places] = ~moved[:, places]
+            if (len(places) == 1 or sides[0, places[0]] != sides[0, places[1]]) and on_both(moved) > best:
+                sides, best = moved, on_both(moved)
+                break
+        else:
+            break
+    placed.update({name: TRAIN if sides[0, number] else VAL for number, name in enumerate(free)})
+
+
+def _examples(annotations: Annotations, films: Sequence[str]) -> NDArray[np.float64]:
     """How often each action, and at last any person, is in each film."""
     video = annotations.persons[KEY[0]]
     actions = pd.crosstab(video.loc[annotations.actions["box"]].to_numpy(), annotations.actions["action_id"].to_numpy())
@@ -62,9 +88,7 @@ def _examples(annotations: Annotations, films: Sequence[str]) -> np.ndarray[tupl
     return np.column_stack([table.to_numpy(dtype=float), persons.to_numpy(dtype=float)])
 
 
-def _with_both_sides(
-    placed: dict[str, str], free: Sequence[str], counts: np.ndarray[tuple[int, int], np.dtype[np.float64]]
-) -> dict[str, str]:
+def _with_both_sides(placed: dict[str, str], free: Sequence[str], counts: NDArray[np.float64]) -> dict[str, str]:
     """Neither side is empty: the film with the fewest persons changes sides."""
     for lacking, other in ((VAL, TRAIN), (TRAIN, VAL)):
         if lacking not in placed.values() and len(free) > 1:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import product
+
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -40,6 +43,24 @@ def test_the_seed_decides_between_equals():
     equal = films_with({f"film {number}": {"walk": 10} for number in range(10)})
     assert split_films(equal, 0.2, 3) == split_films(equal, 0.2, 3)
     assert len({tuple(sorted(split_films(equal, 0.2, seed).items())) for seed in range(8)}) > 1
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_other_dealing_has_more_actions_on_both_sides(seed):
+    random = np.random.default_rng(seed)
+    films, actions = int(random.integers(2, 9)), int(random.integers(2, 9))
+    examples = (random.random((films, actions)) < random.choice([0.15, 0.3, 0.5])) * random.integers(1, 4, actions)
+    counts = {
+        f"film {film}": {f"a{action}": int(n) for action, n in enumerate(row)} for film, row in enumerate(examples)
+    }
+    placed = split_films(films_with(counts), 0.2, seed)
+
+    def on_both(held_back):
+        return ((examples[held_back] > 0).any(axis=0) & (examples[~held_back] > 0).any(axis=0)).sum()
+
+    dealings = [np.array(sides) for sides in product([False, True], repeat=films) if 0 < sum(sides) < films]
+    chosen = np.array([placed[name] == VAL for name in counts])
+    assert on_both(chosen) == max(map(on_both, dealings))
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
