@@ -87,7 +87,7 @@ def _take_track(work: _Reading, track: Element, number: int) -> None:
     task = work.meta.task_of(track)
     label = work.meta.label_of(track)
     steady = _values(track)
-    shapes = [shape for element in track if (shape := _shape(work, element, steady)) is not None]
+    shapes = [shape for element in track if (shape := _shape(work, element)) is not None]
     shapes.sort(key=lambda shape: shape.frame)
     values = [steady := steady | shape.values for shape in shapes]
     drawn = [(shape.frame, shape.box) for shape in shapes]
@@ -115,7 +115,7 @@ def _take_image(work: _Reading, image: Element) -> None:
     work.looked_at.setdefault(film, []).append(time)
     size = work.films.size(known.name, size)
     for element in image:
-        shape = _shape(work, element, {}, frame)
+        shape = _shape(work, element, frame)
         if shape is None:
             continue
         box = unit_box(shape.box, size, f"{work.source}: image {file}")
@@ -130,7 +130,7 @@ def _place_of(work: _Reading, task: Task, file: str, number: int) -> tuple[str, 
     return work.films.place(file, number, task.film or "images")
 
 
-def _shape(work: _Reading, element: Element, steady: dict[str, str], frame: int | None = None) -> _Shape | None:
+def _shape(work: _Reading, element: Element, frame: int | None = None) -> _Shape | None:
     """A box, or the box around an outline; other shapes are counted as lost."""
     if element.tag == "attribute":
         return None
@@ -146,7 +146,7 @@ def _shape(work: _Reading, element: Element, steady: dict[str, str], frame: int 
     work.lost["occluded"] += element.get("occluded") == "1"
     work.lost["group"] += element.get("group_id") not in (None, "", "0")
     number = _frame(work, element, "frame") if frame is None else frame
-    return _Shape(number, box, element.get("outside") == "1", steady | _values(element))
+    return _Shape(number, box, element.get("outside") == "1", _values(element))
 
 
 def _box(work: _Reading, element: Element) -> tuple[float, float, float, float] | None:

@@ -79,7 +79,7 @@ def _parts(annotations: Annotations, share: float, seed: int) -> Mapping[str, An
     if len(names) == 1 and not placed and share:
         chosen = split_time(key_frames, share)
     elif share or placed:
-        of_film = split_films(annotations, share or 0.2, seed) if share else placed
+        of_film = split_films(annotations, share, seed) if share else placed
         side = key_frames[KEY[0]].map(of_film).fillna("train")
         chosen = {
             name: key_frames[side == name] for name in sorted(side.unique(), key=lambda name: (name != "train", name))

@@ -15,7 +15,7 @@ _SPACING = 0.5  # seconds between key frames that are taken of dense ones
 def spaced(annotations: Annotations, every: float | None) -> tuple[Annotations, str]:
     """Annotations of key frames some seconds apart.
 
-    Of each film the annotated frame next to every multiple of the spacing is taken, if one lies within half of it.
+    Of each film the annotated frame next to a multiple of the spacing is taken, for each multiple that has one.
 
     Args:
         annotations: of any frames.
@@ -35,12 +35,12 @@ def spaced(annotations: Annotations, every: float | None) -> tuple[Annotations, 
     empty = ~pd.MultiIndex.from_frame(key_frames[KEY]).isin(pd.MultiIndex.from_frame(annotations.persons[KEY]))
     far += 1e-7 * empty  # of two that are as near, the one with persons
     nearest = far.groupby([key_frames[KEY[0]], place]).idxmin()
-    chosen = key_frames.loc[np.sort(nearest[far[nearest].to_numpy() <= every / 2 + 1e-6].to_numpy())]
+    chosen = key_frames.loc[np.sort(nearest.to_numpy())]
     told = f"{len(chosen):,} of {len(key_frames):,} annotated frames are key frames, one every {every:g} s"
     return annotations.of_key_frames(chosen), f"{told} (--every 0 keeps all)"
 
 
 def _usual_distance(key_frames: pd.DataFrame) -> float | None:
     """Median of the seconds from one annotated frame to the next of its film."""
-    distances = key_frames.groupby(KEY[0], sort=False)["timestamp"].diff().dropna()
+    distances = key_frames.groupby(KEY[0], sort=False)["timestamp"].diff().dropna().round(6)
     return None if distances.empty else float(distances.median())

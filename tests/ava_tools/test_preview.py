@@ -116,6 +116,15 @@ def test_rare_actions_and_all_films_are_shown(tmp_path, seed):
     assert len(chosen_key_frames(annotations, 1000, seed)) == 305, "those with nobody too, if all are wanted"
 
 
+def test_actions_are_shown_equally_often(tmp_path):
+    """Twelve key frames of action 1, four of actions 2 and 3 at once."""
+    rows = [f"f,{time},0,0,1,1,1" for time in range(12)]
+    rows += [f"f,{time},0,0,1,1,{action}" for time in range(20, 24) for action in (2, 3)]
+    annotations = table(tmp_path, rows)
+    shown = annotations.of_key_frames(chosen_key_frames(annotations, 6)).actions["action_id"]
+    assert shown.value_counts().to_dict() == {1: 3, 2: 3, 3: 3}
+
+
 def test_texts(data, make_film):
     make_film("a.mp4")
     rows = "a,100.2,0,0,1,1,1,5\na,100.2,0,0,1,1,2,5\na,100.2,0,0,0.5,0.5,,6\na,100.2,0.5,0,1,0.5,8,7\na,100.3\n"

@@ -77,6 +77,21 @@ def test_every_number(data):
     assert found.problems == ()
 
 
+def test_pixels_that_are_not_square_count_in_the_shapes_of_boxes_alone(data, make_film):
+    make_film("c.mp4", options={"aspect": "2/1"})
+    test = data_set_stats(read_data_set(data)).splits[1]
+    assert test.aspect.tolist() == pytest.approx([1.5, 1.125])
+    assert test.area.tolist() == pytest.approx([0.5, 0.12])
+
+
+def test_pairs_are_those_of_the_hundred_most_frequent_actions(data):
+    both = [f"a,0.2,0,0,1,1,{action}" for action in range(1, 102)]
+    (data / "train.csv").write_text("\n".join([*both, *(f"a,0.4,0,0,1,1,{action}" for action in range(2, 102))]))
+    together = data_set_stats(read_data_set(data)).splits[0].together
+    assert len(together) == 100 * 99 / 2
+    assert set(together["first"]) | set(together["second"]) == set(range(2, 102))
+
+
 def test_what_does_not_count_is_not_counted(data):
     (data / "excluded.csv").write_text("a,0.2\n")
     manifest = yaml.safe_load((data / "dataset.yaml").read_text())

@@ -172,6 +172,24 @@ def test_mistakes(data, changes, expected):
     assert not refused(path) or "error" in {finding.severity for finding in validate(path)}
 
 
+@pytest.mark.parametrize(
+    ("bottom", "count", "missed"),
+    [
+        pytest.param(0.8, 7, False, id="three_of_ten_at_0.9"),  # an overlap of 0.7 / 0.8
+        pytest.param(0.8, 8, True, id="two_of_ten_at_0.9"),
+        pytest.param(0.45, 2, False, id="eight_of_ten_at_0.5"),  # an overlap of 0.35 / 0.8
+        pytest.param(0.45, 3, True, id="seven_of_ten_at_0.5"),
+    ],
+)
+def test_how_many_persons_predicted_boxes_find(data, bottom, count, missed):
+    """The others overlap by 0.73 / 0.8."""
+    persons = [f"a,{time},{person}" for time in range(1, 6) for person in (f"{LEFT},1,0", f"{RIGHT},2,1")]
+    corners = [person.rsplit(",", 3)[0] for person in persons]
+    boxes = [f"{corner},{bottom if place < count else 0.83},,0.9" for place, corner in enumerate(corners)]
+    path = data({"train.csv": dict(enumerate(persons, start=1)), "boxes.csv": dict(enumerate(boxes, start=1))})
+    assert found(path) == [("boxes-miss-persons", "boxes.csv", None)] * missed
+
+
 def test_ids_from_zero(data):
     changes = {
         name: {n: line[:-3] + {"1,0": "0,0", "2,1": "1,1"}.get(line[-3:], line[-3:]) for n, line in enumerate(lines, 1)}

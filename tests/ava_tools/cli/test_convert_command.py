@@ -74,6 +74,19 @@ def test_spacing(coco, tmp_path, options, count):
     assert read_truth(tmp_path / "set" / "train.csv")["timestamp"].nunique() == count
 
 
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [(["--held-back", "0"], 0), (["--held-back", "0.5"], 5), ([], 2)],
+    ids=["none", "half", "default"],
+)
+def test_films_that_are_held_back(tmp_path, options, count):
+    (tmp_path / "truth.csv").write_text("".join(f"film {number},1,0.1,0.2,0.3,0.4,1\n" for number in range(10)))
+    assert convert(tmp_path / "truth.csv", "--from", "ava", "--out", tmp_path / "set", *options) == 0
+    held_back = tmp_path / "set" / "val.csv"
+    assert (len(read_truth(held_back)) if held_back.exists() else 0) == count
+    assert len(read_truth(tmp_path / "set" / "train.csv")) == 10 - count
+
+
 def test_nothing_is_replaced_unasked(coco, tmp_path, capsys):
     options = ["--from", "coco", "--videos", tmp_path / "films", "--out", tmp_path / "set"]
     assert convert(coco, *options, "--held-back", "0") == 0

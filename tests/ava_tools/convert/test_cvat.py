@@ -125,6 +125,19 @@ def test_attributes_of_a_track_hold_for_its_boxes(read):
     assert rows(shown)[0][4] == ("sad", "walk")
 
 
+def test_attributes_hold_until_they_change_and_boxes_come_in_any_order(read):
+    right = (60, 10, 100, 50)
+    boxes = [box(right, [("pose", "sit")], frame=2), box(right, frame=4, outside=1), box(attributes=[("walk", "true")])]
+    both = '<attribute name="walk">false</attribute>'  # a box's own word counts from then on
+    assert rows(read(document(track(both, *boxes)))) == rows(read(document(track(*boxes))))
+    assert rows(read(document(track(*boxes)))) == [
+        ("film", 0.0, (100, 100, 300, 500), 0, ("walk",)),
+        ("film", 0.1, (200, 100, 400, 500), 0, ("walk",)),
+        ("film", 0.2, (300, 100, 500, 500), 0, ("sit", "walk")),
+        ("film", 0.3, (300, 100, 500, 500), 0, ("sit", "walk")),
+    ]
+
+
 @pytest.mark.parametrize(
     ("wanted", "actions", "labels"),
     [

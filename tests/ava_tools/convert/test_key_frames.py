@@ -18,6 +18,7 @@ def frames(times, film="film", persons=True):
 
 
 DENSE = [number / 25 for number in range(51)]
+FIFTHS = [number / 5 for number in range(10)]  # whose distances differ from 0.2 by rounding
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,9 @@ DENSE = [number / 25 for number in range(51)]
     [
         pytest.param([0, 1, 2], None, [0, 1, 2], "all 3 annotated frames are key frames", id="wide"),
         pytest.param(DENSE, None, [0, 0.48, 1, 1.48, 2], "5 of 51 annotated frames are key frames", id="dense"),
+        pytest.param([0, 0.2, 0.4], None, [0, 0.2, 0.4], "all 3 ", id="hardly_dense"),
+        pytest.param(FIFTHS, None, FIFTHS, "all 10 ", id="hardly_dense_and_rounded"),
+        pytest.param([0, 0.19, 0.38], None, [0, 0.38], "2 of 3 ", id="just_dense"),
         pytest.param(DENSE, 0, DENSE, "all 51 annotated", id="all"),
         pytest.param(DENSE, 1, [0, 1, 2], "3 of 51 annotated frames are key frames, one every 1 s", id="asked"),
         pytest.param([0.3, 0.9, 5.2], 1, [0.3, 0.9, 5.2], "3 of 3", id="nearest"),

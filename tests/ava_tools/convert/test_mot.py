@@ -125,6 +125,13 @@ def test_wrong_files_are_told(tmp_path, gt, seqinfo, sentence):
         mot.read(sequence(tmp_path, gt, seqinfo=seqinfo), NO_FILMS)
 
 
+def test_a_film_of_two_sequences_is_told(tmp_path):
+    outer = sequence(tmp_path, CVAT, "run\njump\n")
+    sequence(outer, CVAT, "run\njump\n")
+    with pytest.raises(InputError, match=r"game/game/gt/gt\.txt: annotates the film 'game', as another sequence does"):
+        mot.read(outer, NO_FILMS)
+
+
 def test_a_folder_without_sequences_is_told(tmp_path):
     with pytest.raises(InputError, match=r"holds no gt/gt\.txt"):
         mot.read(tmp_path, NO_FILMS)

@@ -67,13 +67,13 @@ def test_lines_are_read_with_names_identities_and_scores(tmp_path):
 
 
 def test_low_scores_go_and_key_frames_stay(tmp_path):
-    found = predictions.read(lines(tmp_path, *RESULT), NO_FILMS, min_score=0.3)
+    found = predictions.read(lines(tmp_path, *RESULT), NO_FILMS, min_score=0.4)
     assert [(time, person, done) for _, time, _, person, done in plain(found)] == [
         (0.0, 0, ("dance", "watch")),
         (1.0, 0, ("dance",)),
     ]
     assert key_frames(found) == {"game": [0.0, 1.0, 2.0]}
-    assert found.notes == ("2 of 5 actions have scores below 0.3",)
+    assert found.notes == ("2 of 5 actions have scores below 0.4",)
 
 
 def test_a_csv_takes_names_from_labels(tmp_path):

@@ -69,6 +69,12 @@ def test_no_side_is_empty(share):
     assert set(placed.values()) == {TRAIN, VAL}
 
 
+@pytest.mark.parametrize(("share", "side", "other"), [(0.01, TRAIN, VAL), (0.99, VAL, TRAIN)])
+def test_a_side_that_would_be_empty_has_the_film_with_the_fewest_persons(share, side, other):
+    counts = {"one": {"walk": 30}, "two": {"fall": 20}, "three": {"jump": 10}}
+    assert split_films(films_with(counts), share, 0) == {"one": side, "two": side, "three": other}
+
+
 def test_films_without_persons_are_placed():
     placed = split_films(films_with({"one": {"walk": 5}, "two": {"walk": 5}, "empty": {}}), 0.3, 0)
     assert set(placed) == {"one", "two", "empty"}
