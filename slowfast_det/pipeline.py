@@ -67,19 +67,20 @@ class ActionDetector:
                 that comes along with the model, else ``fasterrcnn_resnet50_fpn_v2``.
             device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ...
             precision: ``fp32``, ``bf16``, ``fp16`` or ``auto``, of the network and of a detector that is loaded here;
-                ``auto`` is on a CPU fp32 (of the detector made faster, equal but for rounding), on a GPU bf16.
+                ``fp32`` computes step by step as it is written, ``auto`` is on a CPU the same but for rounding and
+                faster, on a GPU bf16.
             config: see `load_model`.
             smoothing: how detected persons are steadied from key frame to key frame; None: not at all.
         """
         self.device = resolve_device(device)
         loaded = model if isinstance(model, Model) else load_model(model, config)
-        self.model = loaded.to(self.device)
+        loaded = loaded.to(self.device)
+        self.model = loaded if precision == "fp32" else loaded.optimized(precision)
         self.persons: PersonDetector | PrecomputedBoxes = (
             load_person_detector(persons or loaded.companion or DETECTORS[0], precision=precision).to(self.device)
             if persons is None or isinstance(persons, str | Path)
             else persons
         )
-        self.precision: Precision = precision
         self.smoothing = smoothing
 
     def __call__(self, source: str | Path, span: Span = Span(), frame_rate: float = 30.0) -> FilmResult:
@@ -212,7 +213,7 @@ class FilmRun(Iterator[Keyframe]):
         look = model.clip
         with _adding_to(self.timings, "actions"):
             boxes = [boxes_in_clip(one.boxes, info.height, info.width, look.short_side, look.geometry) for one in seen]
-            return score_persons(model, [one.of.frames for one in seen], boxes, self._detector.precision)
+            return score_persons(model, [one.of.frames for one in seen], boxes)
 
     def _given_persons(self, given: PrecomputedBoxes) -> dict[float, FoundPersons]:
         """Given boxes by the film's own time; those before it begins are reported and left out."""

@@ -13,23 +13,19 @@ from ava_tools.errors import InputError
 from ava_tools.media.frames import Image
 from slowfast_det.checkpoints.model import Model
 from slowfast_det.clips.tensors import box_tensor, clip_tensor
-from slowfast_det.precision import Precision, arithmetic
 
 
 class BrokenModelError(InputError):
     """A model whose scores are no numbers, whatever it looks at."""
 
 
-def score_persons(
-    model: Model, clips: Sequence[Sequence[Image]], boxes: Sequence[Boxes], precision: Precision = "fp32"
-) -> list[NDArray[np.float64]]:
+def score_persons(model: Model, clips: Sequence[Sequence[Image]], boxes: Sequence[Boxes]) -> list[NDArray[np.float64]]:
     """Score every action of every person.
 
     Args:
         model: network, pre-processing, labels.
         clips: B clips of T prepared pictures, all of one size.
         boxes: of each clip ``[K, 4]``, pixels of the clip; a clip without persons costs nothing.
-        precision: arithmetic of the network.
 
     Returns:
         For each clip ``float64[K, N]``, 0 to 1.
@@ -39,7 +35,7 @@ def score_persons(
     if not peopled:
         return scores
     clip = model.clip
-    with torch.inference_mode(), arithmetic(precision, model.device):
+    with torch.inference_mode():
         pixels = clip_tensor(
             [clips[number] for number in peopled],
             mean=clip.mean,

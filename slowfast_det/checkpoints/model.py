@@ -19,6 +19,7 @@ from slowfast_det.checkpoints.fitting import differences, suggestion, with_its_o
 from slowfast_det.checkpoints.reading import Checkpoint, read_checkpoint
 from slowfast_det.config import ClipConfig, Config, parse_config
 from slowfast_det.models.network import ActionNetwork, ClassifierNetwork, initialise
+from slowfast_det.precision import Precision
 from slowfast_det.recipe import read_model_config
 from slowfast_det.weights.files import WeightFile
 
@@ -55,6 +56,10 @@ class Model:
     def to(self, device: torch.device) -> Model:
         """The model on another device (the network itself moves)."""
         return replace(self, network=self.network.to(device))
+
+    def optimized(self, precision: Precision = "auto") -> Model:
+        """The model with a copy of its network for inference on this device, see `models.optimize.optimized`."""
+        return replace(self, network=self.network.optimized(precision))
 
     def save(self, path: str | Path) -> None:
         """Write a checkpoint of ours: one safetensors file that needs no other."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from slowfast_det.models.blocks import EXPANSION, Pathway
 from slowfast_det.models.lateral import TimeStridedConv
+from slowfast_det.models.layout import joined_channels, joined_frames
 from slowfast_det.models.nonlocal_block import NonLocalPlacement
 
 Single = Literal["slow", "c2d", "i3d"]
@@ -130,15 +131,31 @@ class SlowFast(nn.Module):
             non_local=non_local[0],
         )
         self.out_channels = (self.slow.out_channels, self.fast.out_channels)
+        self.frames_together: int | None = None  # that take the slow pathway's first stages at once; None: all
 
     def forward(self, clip: Tensor) -> tuple[Tensor, ...]:
         """``Tensor[B, 3, T, H, W]`` -> slow ``[B, C, T/alpha, H/16, W/16]``, fast ``[B, C/beta, T, H/16, W/16]``."""
-        slow = self.slow.stem(clip.index_select(2, self.get_buffer("slow_frames")))
-        fast = self.fast.stem(clip)
-        for lateral, slow_stage, fast_stage in zip(self.laterals, self.slow.stages, self.fast.stages, strict=True):
-            slow = slow_stage(lateral(slow, fast))
-            fast = fast_stage(fast)
+        heard, fast = [], self.fast.stem(clip)
+        for lateral, stage in zip(self.laterals, self.fast.stages, strict=True):
+            heard.append(lateral(fast))
+            fast = stage(fast)
+        seen = clip.index_select(2, self.get_buffer("slow_frames"))
+        together, early = self.frames_together or seen.shape[2], self.slow.single_frames
+        parts = [
+            self._slow_start(*part)
+            for part in zip(*(x.split(together, dim=2) for x in (seen, *heard[:early])), strict=True)
+        ]
+        slow = joined_frames(parts)
+        for words, stage in zip(heard[early:], self.slow.stages[early:], strict=True):
+            slow = stage(joined_channels(slow, words))
         return slow, fast
+
+    def _slow_start(self, frames: Tensor, *heard: Tensor) -> Tensor:
+        """The slow pathway up to where it begins to look over time, over any of its frames."""
+        slow: Tensor = self.slow.stem(frames)
+        for words, stage in zip(heard, self.slow.stages, strict=False):
+            slow = stage(joined_channels(slow, words))
+        return slow
 
 
 def slow_frame_indices(num_frames: int, alpha: int, choice: SlowFrames) -> Tensor:

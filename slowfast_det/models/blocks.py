@@ -38,10 +38,18 @@ class ConvNorm(nn.Module):
         )
         self.norm = nn.BatchNorm3d(out_channels) if normed else nn.Identity()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``Tensor[B, C, T, H, W]`` to the same with the new channels and strides."""
+    def forward(self, x: Tensor, *, add: Tensor | None = None, relu: bool = False) -> Tensor:
+        """``Tensor[B, C, T, H, W]`` to the same with the new channels and strides.
+
+        Args:
+            x: what comes in.
+            add: what is added to what comes out.
+            relu: whether negative numbers become 0 after that.
+        """
         normed: Tensor = self.norm(self.conv(x))
-        return normed
+        if add is not None:
+            normed += add
+        return normed.relu_() if relu else normed
 
     def zero_norm(self) -> None:
         """Let nothing through until the norm's gain is trained."""
@@ -55,12 +63,11 @@ class Stem(nn.Module):
     def __init__(self, out_channels: int, temporal_kernel: int) -> None:
         super().__init__()
         self.first = ConvNorm(3, out_channels, (temporal_kernel, 7, 7), stride=(1, 2, 2))
-        self.relu = nn.ReLU(inplace=True)
         self.pool = nn.MaxPool3d((1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1))
 
     def forward(self, clip: Tensor) -> Tensor:
         """``Tensor[B, 3, T, H, W]`` -> ``Tensor[B, C, T, H/4, W/4]``."""
-        pooled: Tensor = self.pool(self.relu(self.first(clip)))
+        pooled: Tensor = self.pool(self.first(clip, relu=True))
         return pooled
 
 
@@ -105,15 +112,12 @@ class Bottleneck(nn.Module):
             inner_channels, inner_channels, (1, 3, 3), stride=(1, second, second), dilation=(1, dilation, dilation)
         )
         self.c = ConvNorm(inner_channels, out_channels, (1, 1, 1))
-        self.relu = nn.ReLU(inplace=True)
         self.non_local = non_local
 
     def forward(self, x: Tensor) -> Tensor:
         """``Tensor[B, C, T, H, W]`` -> ``Tensor[B, C', T, H/stride, W/stride]``."""
         shortcut = x if self.shortcut is None else self.shortcut(x)
-        branch: Tensor = self.c(self.relu(self.b(self.relu(self.a(x)))))
-        branch += shortcut
-        out: Tensor = self.relu(branch)
+        out: Tensor = self.c(self.b(self.a(x, relu=True), relu=True), add=shortcut, relu=True)
         return out if self.non_local is None else self.non_local(out)
 
 
@@ -179,11 +183,23 @@ class Pathway(nn.Module):
                 channels = inner * EXPANSION
             self.add_module(stage, nn.Sequential(*blocks))
         self.out_channels = channels
+        self.single_frames = self._single_frames()
+
+    def _single_frames(self) -> int:
+        """How many of the first stages, after the stem, see each frame by itself."""
+        if _looks_over_time(self.stem):
+            return 0
+        return next((number for number, stage in enumerate(self.stages) if _looks_over_time(stage)), len(self.stages))
 
     @property
     def stages(self) -> tuple[nn.Module, ...]:
         """res2 .. res5."""
         return tuple(self.get_submodule(stage) for stage in STAGES)
+
+
+def _looks_over_time(part: nn.Module) -> bool:
+    kernels = [module.kernel_size[0] for module in part.modules() if isinstance(module, nn.Conv3d)]
+    return max(kernels) > 1 or any(isinstance(module, NonLocal) for module in part.modules())
 
 
 def _non_local(channels: int, placement: NonLocalPlacement) -> NonLocal:

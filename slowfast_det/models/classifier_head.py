@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from slowfast_det.models.layout import mean_over_time
+
 
 class ClassifierHead(nn.Module):
     """Average pooling of each pathway, concatenation, dropout, one linear layer.
@@ -34,7 +36,7 @@ class ClassifierHead(nn.Module):
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """``Tensor[B, C, T, H, W]`` of each pathway -> logits ``Tensor[B, H', W', N]``, H' = H - window + 1 or 1."""
-        frame = torch.cat([pathway.mean(dim=2) for pathway in features], dim=1)  # [B, C, H, W]
+        frame = torch.cat([mean_over_time(pathway) for pathway in features], dim=1)  # [B, C, H, W]
         pooled = (
             frame.mean(dim=(2, 3), keepdim=True)
             if self.window is None

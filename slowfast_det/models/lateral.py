@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from slowfast_det.models.blocks import ConvNorm
 
 
 class TimeStridedConv(nn.Module):
-    """A convolution over time with stride alpha on the fast features, concatenated behind the slow ones."""
+    """A convolution over time with stride alpha on the fast features; it comes behind the slow ones."""
 
     def __init__(self, fast_channels: int, ratio: int, kernel: int, alpha: int, *, normed: bool = True) -> None:
         """Build the connection.
@@ -23,9 +22,10 @@ class TimeStridedConv(nn.Module):
         """
         super().__init__()
         self.out_channels = ratio * fast_channels
+        self.normed = normed
         self.fuse = ConvNorm(fast_channels, self.out_channels, (kernel, 1, 1), stride=(alpha, 1, 1), normed=normed)
-        self.relu = nn.ReLU(inplace=True) if normed else nn.Identity()
 
-    def forward(self, slow: Tensor, fast: Tensor) -> Tensor:
-        """``[B, C, T/alpha, H, W]`` and ``[B, C', T, H, W]`` -> ``[B, C + ratio * C', T/alpha, H, W]``."""
-        return torch.cat([slow, self.relu(self.fuse(fast))], dim=1)
+    def forward(self, fast: Tensor) -> Tensor:
+        """What the slow pathway hears: ``Tensor[B, C', T, H, W]`` -> ``[B, ratio * C', T/alpha, H, W]``."""
+        heard: Tensor = self.fuse(fast, relu=self.normed)
+        return heard

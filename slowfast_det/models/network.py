@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 
 from slowfast_det.models.blocks import Bottleneck
 from slowfast_det.models.classifier_head import ClassifierHead
 from slowfast_det.models.nonlocal_block import NonLocal
+from slowfast_det.models.optimize import optimized
 from slowfast_det.models.roi_head import RoIHead
+from slowfast_det.precision import Precision
 
 
 class ActionNetwork(nn.Module):
@@ -46,6 +50,10 @@ class ActionNetwork(nn.Module):
         logits: Tensor = self.head(features, boxes)
         return logits
 
+    def optimized(self, precision: Precision = "auto", compile: bool = False) -> Self:  # noqa: A002 # torch's word
+        """A copy for inference on the device where the network is, see `optimize.optimized`."""
+        return optimized(self, self.num_frames, precision, compiled=compile)
+
 
 class ClassifierNetwork(nn.Module):
     """A backbone and the head that scores the classes of a whole clip."""
@@ -79,6 +87,10 @@ class ClassifierNetwork(nn.Module):
         _check_clip(clip, self.num_frames)
         logits: Tensor = self.head(self.backbone(clip))
         return logits
+
+    def optimized(self, precision: Precision = "auto", compile: bool = False) -> Self:  # noqa: A002 # torch's word
+        """A copy for inference on the device where the network is, see `optimize.optimized`."""
+        return optimized(self, self.num_frames, precision, compiled=compile)
 
 
 def _within(indices: Tensor, count: int) -> Tensor:

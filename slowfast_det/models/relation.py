@@ -20,7 +20,6 @@ class PersonFrameRelation(nn.Module):
         super().__init__()
         self.join = ConvNorm(2 * channels, channels, (1, 1, 1))
         self.spread = ConvNorm(channels, channels, (1, 3, 3))
-        self.relu = nn.ReLU(inplace=True)
 
     def forward(self, persons: Tensor, frame: Tensor, clips: Tensor) -> Tensor:
         """Persons ``[K, C]``, frames ``[B, C, H, W]``, the clip index of each person ``[K]`` -> ``[K, C]``."""
@@ -28,5 +27,5 @@ class PersonFrameRelation(nn.Module):
         person_half = persons @ of_person.t()  # [K, C]
         frame_half = torch.einsum("oc,bchw->bohw", of_frame, frame)  # [B, C, H, W]
         joined = frame_half[clips] + person_half[:, :, None, None]  # [K, C, H, W]
-        related: Tensor = self.relu(self.spread(self.relu(self.join.norm(joined.unsqueeze(2)))))
+        related: Tensor = self.spread(self.join.norm(joined.unsqueeze(2)).relu_(), relu=True)
         return related.amax(dim=(2, 3, 4))

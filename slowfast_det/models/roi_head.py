@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import roi_align
 
+from slowfast_det.models.layout import mean_over_time
 from slowfast_det.models.relation import PersonFrameRelation
 
 Context = Literal["none", "frame", "acrn"]
@@ -97,7 +98,7 @@ class RoIHead(nn.Module):
         return logits[:, 1:] if self.unused_column else logits  # [K, N]
 
     def _over_time(self, pathway: Tensor) -> Tensor:
-        return pathway.mean(dim=2) if self.temporal_pooling == "avg" else pathway.amax(dim=2)
+        return mean_over_time(pathway) if self.temporal_pooling == "avg" else pathway.amax(dim=2)
 
 
 def mean_over_grid(frame: Tensor, resolution: int) -> Tensor:

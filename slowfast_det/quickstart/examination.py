@@ -18,6 +18,7 @@ from slowfast_det.checkpoints.model import Model
 from slowfast_det.keyframe import Keyframe
 from slowfast_det.models.network import ActionNetwork
 from slowfast_det.persons.precomputed import PrecomputedBoxes
+from slowfast_det.precision import Precision
 from slowfast_det.quickstart.acts import MOTIONS
 from slowfast_det.recipe import Recipe
 from slowfast_det.testing import Examination, evaluate_keyframes, score_moments
@@ -89,6 +90,10 @@ class _Reordered(torch.nn.Module):
         """Logits of the reordered clip."""
         logits: Tensor = self.network(clip[:, :, self.get_buffer("order")], boxes)
         return logits
+
+    def optimized(self, precision: Precision) -> _Reordered:
+        """A copy for inference."""
+        return _Reordered(self.network.optimized(precision), self.get_buffer("order").tolist())
 
 
 def examine(

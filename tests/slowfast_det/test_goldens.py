@@ -54,8 +54,10 @@ def test_pyslowfasts_detectors(name, tmp_path):
     golden = golden_of("pyslowfast", name)
     torch.save(golden.checkpoint(), tmp_path / "weights.bin")
     network = load_network(tmp_path / "weights.bin")
+    fast = network.optimized("fp32")
     for case, numbers in golden.cases.items():
         check(network, case, numbers["rois"], numbers["logits"])
+        check(fast, case, numbers["rois"], numbers["logits"])
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
@@ -65,10 +67,11 @@ def test_pyslowfasts_classifiers(name, tmp_path):
     classifier = load_classifier(tmp_path / "kinetics.pyth")
     for case, numbers in golden.cases.items():
         clip = clip_of(case, classifier.num_frames)
-        with torch.inference_mode():
-            logits, scores = classifier.logits(clip), classifier(clip)
-        assert (logits - numbers["logits_map"].squeeze(1)).abs().max() < 1e-4
-        assert (scores - numbers["scores"]).abs().max() < 1e-5
+        for network in (classifier, classifier.optimized("fp32")):
+            with torch.inference_mode():
+                logits, scores = network.logits(clip), network(clip)
+            assert (logits - numbers["logits_map"].squeeze(1)).abs().max() < 1e-4
+            assert (scores - numbers["scores"]).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize(("name", "config", "overrides"), MMACTION2, ids=[row[0] for row in MMACTION2])
@@ -80,6 +83,7 @@ def test_mmaction2s_detectors(name, config, overrides, tmp_path):
     expected = golden.cases[case]["logits"]
     actions = expected[:, 1:] if expected.shape[1] == 81 else expected  # column 0 stands for no action
     check(network, case, golden.cases[case]["rois"], actions)
+    check(network.optimized("fp32"), case, golden.cases[case]["rois"], actions)
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,14 @@ from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.ops import FrozenBatchNorm2d
 
 from slowfast_det.checkpoints.model import untrained_model
+from slowfast_det.models import fused
+from slowfast_det.models.blocks import Stem
+from slowfast_det.models.fused import FusedStem
 from slowfast_det.models.network import initialise
 from slowfast_det.models.optimize import folded, for_inference, lower
 from slowfast_det.persons.small_rcnn import SmallBackbone
 from slowfast_det.persons.torchvision_networks import parts_of
+from slowfast_det.recipe import read_recipe
 
 CPU = torch.device("cpu")
 NORMS = (nn.BatchNorm2d, nn.BatchNorm3d, FrozenBatchNorm2d)
@@ -62,15 +66,87 @@ def test_norms_are_folded(build):
             torch.testing.assert_close(fast(images)[name], expected, atol=1e-5 * float(scale), rtol=1e-5)
 
 
-def test_norms_of_three_dimensions_too():
+def of_clips(config, *overrides):
     torch.manual_seed(0)
-    network = untrained_model("tiny").network
-    initialise(network, head_std=0.3, zero_final_norm=False)
-    fast = folded(drawn(network))
-    assert not any(isinstance(module, NORMS) for module in fast.modules())
-    clip, boxes = torch.randn(1, 3, 8, 64, 64), torch.tensor([[0, 4.0, 4, 60, 60]])
-    with torch.no_grad():
-        torch.testing.assert_close(fast(clip, boxes), network(clip, boxes), atol=1e-4, rtol=1e-4)
+    network = untrained_model(read_recipe(config, overrides).of_model()).network
+    initialise(network, head_std=0.1, zero_final_norm=False)
+    return drawn(network)
+
+
+def clips(network, height, width, count=1):
+    clip = torch.randn(count, 3, network.num_frames, height, width)
+    boxes = [[number % count, 4.0, 6.0, width * 0.7, height * 0.9 - 4 * number] for number in range(3)]
+    return clip, torch.tensor(boxes)
+
+
+NETWORKS = {
+    "two pathways": ("tiny", ()),
+    "an odd number of frames": ("tiny", ("clip.num_frames=9", "network.alpha=3")),
+    "norms that are none": ("tiny", ("network.fusion_norm=false",)),
+    "frames one by one up to the end": ("tiny", ("network.slow_temporal_blocks=[0, 0, 0, 0]",)),
+    "a slow pathway of three frames": ("tiny", ("clip.num_frames=12",)),
+    "attention in both pathways": (
+        "tiny",
+        (
+            "network.non_local=[{stage: res2, blocks: [0]}, "
+            "{stage: res3, blocks: [0], pathway: fast, affinity: dot_product, groups: 2}]",
+        ),
+    ),
+    "one pathway": ("slow_r50_4x16", ("network.depth=14", "network.width=16")),
+    "a pool over time": (
+        "slow_r50_4x16",
+        ("network.depth=14", "network.width=16", "network.architecture=i3d", "network.temporal_pool=2"),
+    ),
+    "persons among all places": (
+        "mmaction2_slowfast_r50_4x16_context",
+        ("network.depth=14", "network.width=16", "network.context=acrn"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("config", "overrides"), NETWORKS.values(), ids=NETWORKS)
+def test_networks_of_clips_answer_the_same(config, overrides):
+    network = of_clips(config, *overrides)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    exact, half = network.optimized(), network.optimized("bf16")
+    with torch.inference_mode():
+        for height, width, count in ((64, 96, 1), (83, 61, 2), (64, 96, 1)):
+            clip, boxes = clips(network, height, width, count)
+            given = clip.clone()
+            expected = network(clip, boxes)
+            assert expected.std() > 0.01
+            torch.testing.assert_close(exact(clip, boxes), expected, atol=1e-4, rtol=1e-4)
+            found = half(clip, boxes)
+            assert found.dtype == torch.float32
+            error = (found.sigmoid() - expected.sigmoid()).abs().max()
+            assert 0 < error < 0.01
+            assert torch.equal(clip, given), "what comes in is not changed"
+    assert not any(isinstance(module, NORMS) for module in exact.backbone.modules())
+    assert network.state_dict().keys() == before.keys()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+def test_two_frames_at_once_where_there_are_few_channels():
+    assert isinstance(of_clips("tiny").optimized().backbone.backbone.fast.stem, FusedStem)
+    assert isinstance(
+        of_clips("tiny", "clip.num_frames=9", "network.alpha=3").optimized().backbone.backbone.fast.stem, Stem
+    )
+
+
+def test_without_onednn(monkeypatch):
+    monkeypatch.setattr(fused, "_onednn_computes", lambda _: False)
+    network = of_clips("tiny")
+    clip, boxes = clips(network, 64, 96)
+    with torch.inference_mode():
+        torch.testing.assert_close(network.optimized()(clip, boxes), network(clip, boxes), atol=1e-4, rtol=1e-4)
+
+
+def test_nobody_and_clips_that_are_too_short():
+    fast = of_clips("tiny").optimized()
+    clip, _ = clips(fast, 64, 96)
+    assert fast(clip, torch.zeros(0, 5)).shape == (0, 80)
+    with pytest.raises(ValueError, match=r"\[B, 3, 8, H, W\] is expected"):
+        fast(clip[:, :, :7], torch.zeros(0, 5))
 
 
 def test_a_norm_without_a_convolution_before_it_stays():
