@@ -24,6 +24,10 @@ _KINDS: dict[str, Kind] = {
 }
 _ENTRY = re.compile(r"\b(?:item|label)\s*\{(.*?)\}", re.DOTALL)
 _FIELD = re.compile(r'(\w+)\s*:\s*(?:"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|(\S+))')
+_ESCAPED = re.compile(r"\\(.)")
+_WRONG_ID = re.compile(
+    r"\s*[-+]?\d[\d.]*\s*[,;]|\s*[-+]\d+\s|\s*\d+\.\d+\s"
+)  # a number that is no id, or a strange separator
 _FORMS = (
     "pbtxt (item { name id } or label { name label_id label_type }), "
     "json (names, {id: name} or {name: id}), csv (id,name[,kind[,scored]]) or txt (a name a line) is expected"
@@ -85,7 +89,8 @@ def _pbtxt(text: str, name: str) -> list[Action]:
     if text.count("{") != text.count("}"):
         raise InputError(f"{name}: is pbtxt that is cut off: its brackets do not close")
     for entry in _ENTRY.finditer(text):
-        fields = {key: double or single or bare for key, double, single, bare in _FIELD.findall(entry[1])}
+        found = _FIELD.findall(entry[1])
+        fields = {key: _ESCAPED.sub(r"\1", double or single) or bare for key, double, single, bare in found}
         number = fields.get("id") or fields.get("label_id")
         if number is None or not re.fullmatch(r"\d{1,9}", number) or "name" not in fields:
             line = text.count("\n", 0, entry.start()) + 1
@@ -131,6 +136,9 @@ def _csv(text: str, name: str) -> list[Action]:
 
 
 def _txt(text: str, name: str) -> list[Action]:
+    for line, content in enumerate(text.splitlines(), start=1):
+        if _WRONG_ID.match(content):
+            raise InputError(f"{name}, line {line}: is {content.strip()!r}; {_FORMS}")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     numbered = [re.fullmatch(r"(\d{1,9})\s*[:\s]\s*(\S.*)", line) for line in lines]
     if lines and all(numbered):

@@ -82,6 +82,13 @@ class _Loader(yaml.SafeLoader):
                 reason = "aliases are allowed only of single values and short lists of them"
                 raise yaml.composer.ComposerError(None, None, reason, alias.start_mark)
         node = super().compose_node(parent, index)
+        if isinstance(node, yaml.MappingNode):
+            keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            first = {key.value: key for key in reversed(keys)}
+            again = next((key for key in keys if first[key.value] is not key), None)
+            if again is not None:
+                reason = f"the key {again.value!r} is there twice"
+                raise yaml.composer.ComposerError(None, None, reason, again.start_mark)
         # longer ones take long to read, and cannot be printed
         if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:int" and len(node.value) > _DIGITS:
             reason = f"a number of more than {_DIGITS} digits"

@@ -33,6 +33,8 @@ KEY_FRAME_ROWS = RowFormat(KEY)
 """Lines of key frames, see `read_key_frames`."""
 _PERSON_BOXES = RowFormat([*KEY, *COORDINATES, "label", "score"], optional=2)
 _LARGEST_ID = 1e9
+LARGEST_PERSON = 2**53
+"""Up to it all whole numbers are exact."""
 _TIMESTAMP_DECIMALS = 6  # two timestamps are the same key frame when they agree in six decimals
 LATEST = 1e9  # seconds
 ROUNDING = 0.01  # files round their boxes, and detectors overshoot the border by less than this
@@ -135,6 +137,15 @@ def _check_labelled(boxes: pd.DataFrame, name: str) -> None:
     if len(broken):
         line, found = boxes.index[broken[0]], ids[broken[0]]
         raise InputError(f"{name}, line {line}: action_id is {found:g}; a whole number is expected")
+    if "person" not in boxes:
+        return
+    persons = boxes["person"].to_numpy(dtype=float)
+    broken = np.flatnonzero((persons != np.floor(persons)) & ~np.isnan(persons) | (np.abs(persons) > LARGEST_PERSON))
+    if len(broken):
+        line, found = boxes.index[broken[0]], persons[broken[0]]
+        raise InputError(
+            f"{name}, line {line}: person is {found:g}; a whole number is expected, scores are of detections"
+        )
 
 
 def _with_rounded_time(table: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
+from ava_tools.errors import InputError
+
 
 @contextmanager
 def claimed_folder(folder: Path, overwrite: bool, is_first: bool = True) -> Iterator[Path | None]:
@@ -28,6 +30,10 @@ def claimed_folder(folder: Path, overwrite: bool, is_first: bool = True) -> Iter
 
 
 def _claim(folder: Path, overwrite: bool) -> Path:
+    if folder.name in ("", ".."):
+        folder = folder.resolve()
+    if not folder.name:
+        raise InputError(f"{folder}: is the root of all files; another folder is expected")
     if overwrite:
         folder.mkdir(parents=True, exist_ok=True)
         return folder

@@ -53,7 +53,8 @@ def convert(
         time_origin: Timestamp of the films' start in AVA's csv files, 900 where AVA's films are cut at 900 seconds.
         labels: List of the actions, for csv files of action ids. Default: the pbtxt beside them, or AVA's 80.
         min_score: Least score of actions that a model found.
-        held_back: Share of the examples, in whole films, that become the split val; 0: none.
+        held_back: Share of the examples, in whole films, that become the split val; 0: none. More, or fewer, where an
+            action would be on one side alone.
         seed: Decides between splits that are equally good.
         overwrite: Replace what exists; otherwise the next free name is used, and told.
     """
@@ -78,6 +79,9 @@ def convert(
             able = ", ".join(each for each, form in FORMATS.items() if name in form.options)
             option = f"--{name.replace('_', '-')}"
             raise MisuseError(f"{option} is given, but {formats[0]} has no use for it; {able} have")
+    read = next((source for source in sources if out.resolve() in (source.resolve(), *source.resolve().parents)), None)
+    if overwrite and read is not None:
+        raise InputError(f"{out}: holds {read}, which --overwrite might replace; another folder is expected")
     if videos is not None and not videos.is_dir():
         raise InputError(f"{videos}: no such folder; that of the films is expected")
     given |= {} if time_origin is None else {"time_origin": time_origin}
@@ -97,7 +101,7 @@ def convert(
             annotations, told = spaced(annotations, every)
             console.print(f"note: {told}")
             _tell_nobody(annotations)
-            files = write_data_set(annotations, folder, films.folder, held_back, seed, films.frame_rate)
+            files = write_data_set(annotations, folder, films.folder, held_back, seed, films.frame_rate, console.print)
         else:
             files = FORMATS[to].write(annotations, folder, films)
     print("\n".join(map(str, files)))

@@ -201,6 +201,9 @@ def collected(
     Raises:
         InputError: the name of a film or an action is none that a table can hold.
     """
+    shown = [person for person in persons if not _is_outside(person.box)]
+    lost = {**lost, "boxes outside of the frame": len(persons) - len(shown)}
+    persons = shown
     if labels is None:
         done = dict.fromkeys([*names, *(action for person in persons for action in person.actions)])
         labels = Labels(tuple(Action(number, name) for number, name in enumerate(done, start=1)))
@@ -222,6 +225,11 @@ def collected(
     return Annotations(
         tuple(films), key_frames.reset_index(drop=True), table, actions, labels, dict(lost), tuple(notes)
     )
+
+
+def _is_outside(box: Sequence[float]) -> bool:
+    """Whether nothing of a box is left on the frame: it was cut off at its border."""
+    return any(low == high and low in (0.0, 1.0) for low, high in ((box[0], box[2]), (box[1], box[3])))
 
 
 def while_annotated(looked_at: Mapping[str, Iterable[float]], persons: Iterable[Person]) -> dict[str, list[float]]:

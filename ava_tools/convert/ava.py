@@ -173,6 +173,7 @@ def _pbtxt(labels: Labels) -> str:
     for action in labels:
         name = " ".join(action.name.split())
         quote = "'" if '"' in name else '"'
+        name = name.replace("\\", "\\\\").replace(quote, f"\\{quote}")
         kind = f" label_type: {_LABEL_TYPES[action.kind]}" if action.kind else ""
         lines.append(f"label {{ name: {quote}{name}{quote} label_id: {action.id}{kind} }}\n")
     return "".join(lines)

@@ -20,6 +20,7 @@ from ava_tools.media.reader import open_film
 _SLOWEST, _FASTEST = 0.01, 1000  # frames a second
 _SAME = 1e-3  # seconds, and frames, by which times of one frame may differ through rounding
 
+_MOST_DIGITS = 7  # of a frame's number
 _NUMBER = re.compile(r"[\W_]*(frame|image|img)?[\W_]*\d+$", re.IGNORECASE)  # of a frame, at the end of its image's name
 
 _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:/", re.IGNORECASE)  # a drive, or an address
@@ -37,6 +38,7 @@ class Films:
         self._times: dict[str, NDArray[np.float64]] = {}
         self._images: dict[str, dict[str, int]] = {}
         self._film_of_images: dict[tuple[str, str], str] = {}
+        self._image_of_frame: dict[tuple[str, int], str] = {}
 
     def info(self, name: str) -> FilmInfo | None:
         """The film; None if it is not there or cannot be read (`validate` says more)."""
@@ -141,7 +143,14 @@ class Films:
         if (folder, stem) not in self._film_of_images:
             self._film_of_images[folder, stem] = self._film_of_image(folder, stem) or otherwise
         film = self._film_of_images[folder, stem]
-        return film, self.place_in_folder(film, path.name, frame_number(image, number))
+        frame = self.place_in_folder(film, path.name, frame_number(image, number))
+        other = self._image_of_frame.setdefault((film, frame), image)
+        if other != image:
+            raise InputError(
+                f"the images {other!r} and {image!r} would both be frame {frame} of {film}; a folder for each film is "
+                "expected, and names that end with the frame's number"
+            )
+        return film, frame
 
     def _film_of_image(self, folder: str, stem: str) -> str:
         """Of what the path of an image may say, the first that is a film here; else its folder, else its name."""
@@ -163,8 +172,8 @@ def is_film_file(file: str) -> bool:
 
 
 def frame_number(image: str, otherwise: int) -> int:
-    """The last number in the name of an image."""
-    found = re.findall(r"\d{1,9}", Path(image).stem)
+    """The last number in the name of an image; longer ones, of clocks and cameras, count no frames."""
+    found = [digits for digits in re.findall(r"\d+", Path(image).stem) if len(digits.lstrip("0")) <= _MOST_DIGITS]
     return int(found[-1]) if found else otherwise
 
 

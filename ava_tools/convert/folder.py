@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,13 @@ LABELS = "labels.csv"
 
 
 def write_data_set(
-    annotations: Annotations, out: Path, films: Path, share: float = 0.2, seed: int = 0, frame_rate: float | None = None
+    annotations: Annotations,
+    out: Path,
+    films: Path,
+    share: float = 0.2,
+    seed: int = 0,
+    frame_rate: float | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
     """Write a data set; each file appears when it is complete, the manifest last.
 
@@ -39,6 +45,7 @@ def write_data_set(
         share: of the examples that are held back as ``val``; 0: none. Splits of the annotations stay.
         seed: of the splits.
         frame_rate: images a second of folders of frames.
+        tell: gets a sentence about each split.
 
     Returns:
         The files.
@@ -50,6 +57,7 @@ def write_data_set(
         raise InputError("no frame is annotated; there is nothing to make a data set of")
     parts = _parts(annotations.moved(annotations.time_origin), share, seed)
     out.mkdir(parents=True, exist_ok=True)
+    (out / MANIFEST).unlink(missing_ok=True)  # what is cut off here must not pass for a data set with other labels
     manifest: dict[str, object] = {"films": _relative(films, out)}
     files = []
     if annotations.labels != ava_labels():
@@ -63,6 +71,8 @@ def write_data_set(
     for name, part in parts.items():
         files.append(_write(out / f"{name}.csv", truth_csv(part)))
         splits[name] = {"truth": f"{name}.csv"}
+        count = part.key_frames[KEY[0]].nunique()
+        tell(f"{name}: {count:,} of {len(annotations.films):,} films, {len(part.persons):,} persons")
         if part.proposals is not None:
             splits[name]["boxes"] = f"{name}_boxes.csv"
             files.append(out / f"{name}_boxes.csv")

@@ -29,6 +29,8 @@ def elements(path: Path, *tags: str) -> Iterator[Element]:
                 if element.tag in tags:
                     yield element
                     element.clear()
+    except InputError:
+        raise
     except OSError as problem:
         raise InputError(f"{path}: cannot be read ({problem.strerror})") from None
     except (ElementTree.ParseError, LookupError, ValueError) as problem:  # of an encoding that nobody knows, too

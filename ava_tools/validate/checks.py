@@ -64,6 +64,12 @@ CHECKS = (
     ),
     Check("duplicate-row", "error", row_checks.duplicates, "Delete one of the two; it would count twice in the mAP."),
     Check(
+        "person-number",
+        "error",
+        row_checks.persons_that_are_no_numbers,
+        "Write a whole number for each person, or leave the column out; scores belong to detections.",
+    ),
+    Check(
         "person-twice",
         "error",
         row_checks.persons_twice,

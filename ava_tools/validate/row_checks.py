@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ava_tools.tables import COORDINATES, ROUNDING, format_timestamp
+from ava_tools.tables import COORDINATES, LARGEST_PERSON, ROUNDING, format_timestamp
 from ava_tools.validate.contents import Contents
 from ava_tools.validate.finding import Place, places
 
@@ -95,6 +95,13 @@ def duplicates(contents: Contents) -> Iterator[Place]:
         alike[alike.duplicated(columns)],
         lambda row: f"the row says the same as {row.first_file.name}, line {row.first_line}",
     )
+
+
+def persons_that_are_no_numbers(contents: Contents) -> Iterator[Place]:
+    """Identities that are not whole numbers, or so large that neighbours are alike."""
+    person = contents.truth["person"]
+    wrong = person.notna() & ((person != np.floor(person)) | (person.abs() > LARGEST_PERSON))
+    return places(contents.truth[wrong], lambda row: f"the person is {row.person:g}, which is no whole number")
 
 
 def persons_twice(contents: Contents) -> Iterator[Place]:

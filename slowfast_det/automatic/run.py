@@ -73,13 +73,16 @@ def train_folder(data: Path, overrides: Sequence[str], world: World, talk: Talk)
     """Train on a data set; the first process gets the answer.
 
     Everything on the way is in ``data/run``; a call that was cut off is gone on with by the same call, any other begins
-    a ``run-2``.
+    a ``run-2``, and one that was finished before is not begun again.
 
     Args:
         data: the folder, with its ``dataset.yaml``.
         overrides: ``key=value`` texts that come after all that is chosen.
         world: the processes that train together.
         talk: what is told on the way.
+
+    Returns:
+        None in the other processes, and where it was done before.
 
     Raises:
         InputError: a file is wrong, or nothing is left to train on.
@@ -92,7 +95,9 @@ def train_folder(data: Path, overrides: Sequence[str], world: World, talk: Talk)
     choice = choose(facts, given.get("init")).changed(overrides)
     planned = read_recipe(choice.recipe, [*choice.settings, *overrides])  # nor what is wrong with the settings
     talk.show(facts, choice)
-    folder: Path = world.gather(_folder(data, [*choice.settings, *overrides], world.is_first, talk))[0]
+    folder: Path | None = world.gather(_folder(data, [*choice.settings, *overrides], world.is_first, talk))[0]
+    if folder is None:
+        return None
     known = planned.persons.min_score if "persons.min_score" in given else None
     persons = settle_persons(data, facts, given.get("persons.source"), folder, world, talk.tell, known)
     recipe = _recipe(data, facts, choice, persons, folder, overrides)
@@ -122,15 +127,21 @@ def _refuse_what_is_wrong(data: Path, world: World, talk: Talk) -> None:
         talk.tell(f"note: {warnings:,} things about the data may not be meant so; ava-tools validate {data} tells all")
 
 
-def _folder(data: Path, settings: Sequence[str], is_first: bool, talk: Talk) -> Path:
-    """Where a run goes: where one with the same data and settings was cut off, else somewhere new."""
+def _folder(data: Path, settings: Sequence[str], is_first: bool, talk: Talk) -> Path | None:
+    """Where a run goes: where one with the same data and settings was cut off, else somewhere new; None: it is done."""
     digest = hashlib.sha256("\0".join(settings).encode())
     for path in sorted([data / MANIFEST, *read_data_set(data).files]):
         digest.update(path.read_bytes())
     number = 1
     while (folder := data / ("run" if number == 1 else f"run-{number}")).exists():
         begun = folder / _BEGUN
-        if not (folder / _MODEL).exists() and begun.is_file() and begun.read_text() == digest.hexdigest():
+        if begun.is_file() and begun.read_text() == digest.hexdigest():
+            if (folder / _MODEL).exists():
+                talk.tell(
+                    f"note: {folder / _MODEL} was trained on this data with these settings; nothing is left to do "
+                    "(training.seed=1 begins another one)"
+                )
+                return None
             talk.tell(f"note: going on with {folder}, which was cut off")
             return folder
         number += 1

@@ -23,6 +23,7 @@ app.command(
     "slowfast_det.cli.quickstart:quickstart",
     help="Train and test a whole detector on generated films, in five minutes.",
 )
+app.command("slowfast_det.cli.bench:bench", help="How fast everything is on this machine.")
 app.command("slowfast_det.cli.example:example", help="Generated films with annotations, to try training on.")
 
 

@@ -38,6 +38,16 @@ def test_a_folder_or_its_file(folder):
     assert (data_set.time_origin, data_set.frame_rate, data_set.start, data_set.end) == (0, 30, None, None)
 
 
+def test_a_key_that_is_there_twice_is_named(folder):
+    path = folder() / "dataset.yaml"
+    line = len(path.read_text().splitlines()) + 1
+    path.write_text(f"{path.read_text()}labels: other.csv\n")
+    with pytest.raises(
+        InputError, match=rf"dataset\.yaml, line {line}: is no yaml \(the key 'labels' is there twice\)"
+    ):
+        read_data_set(path)
+
+
 def test_without_labels_it_is_ava(folder):
     assert len(read_data_set(folder(labels=None)).read_labels()) == 80
 

@@ -117,6 +117,8 @@ def test_boxes(data, box, check):
         pytest.param(train(2, f"a,1,{RIGHT},2,1,"), [], id="a_comma_too_many"),
         pytest.param(train(7, TRAIN[3]), [("duplicate-row", "train.csv", 7)], id="duplicate_row"),
         pytest.param(train(7, "a,3"), [("duplicate-row", "train.csv", 7)], id="duplicate_key_frame"),
+        pytest.param(train(2, f"a,1,{RIGHT},2,0.9"), [("person-number", "train.csv", 2)], id="a_score_for_a_person"),
+        pytest.param(train(2, f"a,1,{RIGHT},2,1e20"), [("person-number", "train.csv", 2)], id="a_large_person"),
         pytest.param(train(2, f"a,1,{RIGHT},2,0"), [("person-twice", "train.csv", 2)], id="person_twice"),
         pytest.param(train(7, f"a,3.5,{RIGHT},,1"), [("person-without-action", "train.csv", 7)], id="no_action"),
         pytest.param(train(7, f"a,2,{LEFT},,0"), [], id="its_action_is_in_another_row"),

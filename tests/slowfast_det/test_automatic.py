@@ -227,12 +227,15 @@ def test_one_folder_is_enough(train, command, changed_data, data):
     assert predicted.code == 0, predicted.err
     detector = load_person_detector(folder / "best.safetensors")
     assert detector.classes == ("person",)
-    again = train(folder)
+    done = train(folder)
+    assert (done.code, done.out) == (0, "")
+    assert f"{folder / 'run' / 'best.safetensors'} was trained on this data with these settings" in done.err
+    again = train(folder, "training.seed=1")
     assert again.code == 0, again.err
     assert (folder / "run-2" / "best.safetensors").is_file()
     assert again.out.splitlines()[-2:] == outcome.out.splitlines()[-2:], "the newest has the plain name"
     (folder / "report.html").write_text("somebody's own")
-    third = train(folder)
+    third = train(folder, "training.seed=2")
     assert third.out.splitlines()[-2:] == [str(folder / "best.safetensors"), str(folder / "report-2.html")]
     assert (folder / "report.html").read_text() == "somebody's own"
 

@@ -11,6 +11,7 @@ import yaml
 from ava_tools.cli.main import app
 from ava_tools.cli.run import run
 from ava_tools.convert.formats import FORMATS
+from ava_tools.label_files import read_labels
 from ava_tools.tables import read_truth
 
 
@@ -48,6 +49,8 @@ def test_to_a_folder_and_back(coco, tmp_path, capsys):
         "80 boxes of persons with 120 actions of 2 kinds on 80 frames of 2 films",
         "lost: attribute 'age', 80 times",
         "note: 18 of 80 annotated frames are key frames, one every 0.5 s (--every 0 keeps all)",
+        "train: 1 of 2 films, 9 persons",
+        "val: 1 of 2 films, 9 persons",
     ]
     assert yaml.safe_load((out / "dataset.yaml").read_text())["films"] == "../films"
     assert read_truth(out / "train.csv")["timestamp"].unique().tolist() == [*(number / 2 for number in range(8)), 3.9]
@@ -87,6 +90,29 @@ def test_films_that_are_held_back(tmp_path, options, count):
     assert len(read_truth(tmp_path / "set" / "train.csv")) == 10 - count
 
 
+def test_the_folder_where_one_is(coco, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert convert(coco, "--from", "coco", "--videos", tmp_path / "films", "--out", ".") == 0
+    assert (tmp_path / "here-2" / "dataset.yaml").is_file()
+
+
+def test_names_with_quotation_marks_come_back(tmp_path):
+    (tmp_path / "labels.csv").write_text('1,"say ""it\'s"" \\ it"\n2,run\n')
+    (tmp_path / "truth.csv").write_text("film,1,0.1,0.2,0.3,0.4,1\n")
+    options = ["--from", "ava", "--labels", tmp_path / "labels.csv", "--out", tmp_path / "set"]
+    assert convert(tmp_path / "truth.csv", *options) == 0
+    assert convert(tmp_path / "set", "--to", "ava", "--out", tmp_path / "back") == 0
+    assert read_labels(tmp_path / "back" / "labels.pbtxt").names == ('say "it\'s" \\ it', "run")
+
+
+@pytest.mark.parametrize("person", ["0.93", "1e20"])
+def test_persons_that_are_no_whole_numbers_are_refused(tmp_path, capsys, person):
+    (tmp_path / "truth.csv").write_text(f"film,1,0.1,0.2,0.3,0.4,1,1\nfilm,1,0.1,0.2,0.3,0.5,1,{person}\n")
+    assert convert(tmp_path / "truth.csv", "--from", "ava", "--out", tmp_path / "set") == 1
+    assert "truth.csv, line 2: person is " in capsys.readouterr().err
+
+
 def test_nothing_is_replaced_unasked(coco, tmp_path, capsys):
     options = ["--from", "coco", "--videos", tmp_path / "films", "--out", tmp_path / "set"]
     assert convert(coco, *options, "--held-back", "0") == 0
@@ -96,6 +122,15 @@ def test_nothing_is_replaced_unasked(coco, tmp_path, capsys):
     assert (tmp_path / "set-2" / "dataset.yaml").is_file()
     assert convert(coco, *options, "--overwrite") == 0
     assert len(read_truth(tmp_path / "set" / "train.csv")) > 0
+
+
+def test_sources_are_not_replaced(coco, tmp_path, capsys):
+    before = coco.read_text()
+    options = ["--from", "coco", "--videos", tmp_path / "films", "--overwrite"]
+    assert convert(coco, *options, "--out", tmp_path) == 1
+    assert f"{tmp_path}: holds {coco}, which --overwrite might replace" in capsys.readouterr().err
+    assert coco.read_text() == before
+    assert not (tmp_path / "dataset.yaml").exists()
 
 
 def test_films_that_are_not_there(coco, tmp_path, capsys):

@@ -149,3 +149,15 @@ def test_names_of_films(file, name):
 
 def test_numbers_of_frames():
     assert [frame_number(name, 7) for name in ("a1_0042.jpg", "x.jpg", "12.5.png")] == [42, 7, 5]
+    clocks = ("cam/1638372637500000.jpg", "99999999999999999999.jpg", "20230405_12.jpg", "000000000012.jpg")
+    assert [frame_number(name, 7) for name in clocks] == [7, 7, 12, 12]
+
+
+def test_two_images_are_not_one_frame():
+    films = Films(None, 25)
+    assert films.place("film_1_cam2.jpg", 0) == films.place("film_1_cam2.jpg", 4) == ("film_1_cam", 2)
+    films.place("a/7.jpg", 0)
+    with pytest.raises(
+        InputError, match=r"the images 'a/7\.jpg' and 'a/view_7\.jpg' would both be frame 7 of a; a folder"
+    ):
+        films.place("a/view_7.jpg", 0)

@@ -112,6 +112,22 @@ def test_a_time_origin_goes(tmp_path):
     assert [film.split for film in read.films] == ["val"]
 
 
+def test_what_is_cut_off_is_no_data_set(tmp_path, monkeypatch):
+    write_data_set(some(), tmp_path / "out", tmp_path)
+    monkeypatch.setattr(folder, "truth_csv", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_data_set(some(), tmp_path / "out", tmp_path)
+    with pytest.raises(InputError, match=r"dataset\.yaml"):
+        read_data_set(tmp_path / "out")
+
+
+def test_boxes_outside_of_the_frame_are_lost():
+    persons = [Person("film", 1.0, box, ["walk"]) for box in (BOX, (0.0, 0.2, 0.0, 0.5), (0.3, 1.0, 0.5, 1.0))]
+    found = collected([AnnotatedFilm("film")], persons)
+    assert [row[2] for row in rows(found)] == [(100, 200, 500, 750)], "in thousandths"
+    assert found.lost["boxes outside of the frame"] == 2
+
+
 def test_nothing_is_refused(tmp_path):
     with pytest.raises(InputError, match="no frame is annotated; there is nothing to make a data set of"):
         write_data_set(collected([], []), tmp_path / "out", tmp_path)

@@ -1,0 +1,37 @@
+"""Figures of a run as a json file, to compare another run with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ava_tools.atomic import replacing
+from ava_tools.errors import InputError
+from ava_tools.settings import read_text
+from slowfast_det.benchmark.machine import Machine
+from slowfast_det.benchmark.measuring import Measured
+
+Known = dict[tuple[str, str, str], float]
+"""Seconds of a call, by part, sizes and way."""
+
+
+def save_record(path: Path, machine: Machine, measured: Sequence[Measured]) -> None:
+    """Write a run's figures."""
+    content = {"machine": machine.as_dict(), "measured": [each.as_dict() for each in measured]}
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def read_record(path: Path) -> Known:
+    """Read what `save_record` wrote.
+
+    Raises:
+        InputError: it is no such file.
+    """
+    try:
+        content: Any = json.loads(read_text(path))
+        return {(each["part"], each["told"], each["way"]): float(each["median"]) for each in content["measured"]}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise InputError(f"{path}: holds no figures; a file of `slowfast-det bench --json` is expected") from None

@@ -1,0 +1,152 @@
+"""``slowfast-det bench``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from ava_tools.cli.run import MisuseError, console
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from slowfast_det.benchmark.machine import Machine
+    from slowfast_det.benchmark.measuring import Measured
+
+PartName = Literal["network", "persons", "loading", "predict", "training"]
+Count = Annotated[int, Parameter(validator=Number(gte=1))]
+_FILM_SECONDS, _ENLARGEMENT = 8, 6  # of the film that is made where none is given: 1056 x 768
+
+
+def bench(
+    *parts: PartName,
+    model: str | None = None,
+    config: str = "slowfast_r50_8x8",
+    persons: str = "fasterrcnn_resnet50_fpn_v2",
+    film: Path | None = None,
+    size: str | None = None,
+    batch: Count = 1,
+    boxes: Count = 3,
+    rounds: Count = 7,
+    compile: Annotated[bool, Parameter(negative="")] = False,  # noqa: A002 (the option's name)
+    device: str = "auto",
+    out: Annotated[Path | None, Parameter(name="--json")] = None,
+    against: Path | None = None,
+) -> None:
+    """Measure how fast this machine does everything, beside what it can do at all.
+
+    Each part is done in several ways, in turn within each round, so that a busy machine disturbs them alike.
+
+    Args:
+        parts: network, persons, loading, predict, training. Default: all.
+        model: Checkpoint, or a name that `slowfast-det models` lists. Default: an untrained network of --config.
+        config: Config by name or yaml file; with --model only where the checkpoint does not say what it is.
+        persons: Kind of person detector; its weights are drawn, times hardly depend on them.
+        film: A film. Default: 8 generated seconds, 1056x768.
+        size: HEIGHTxWIDTH of clips. Default: what the film gives; 256x340 is what the published figures are of.
+        batch: Clips or frames at once.
+        boxes: Persons of a clip.
+        rounds: How often everything is done.
+        compile: Measure torch.compile too, which takes minutes.
+        device: auto, cpu, cuda, cuda:1, ...
+        out: A file for all figures, to compare with.
+        against: Such a file, of another time or version; the table says how many times as fast everything became.
+    """
+    import tempfile
+
+    from slowfast_det.benchmark.machine import measured_machine
+    from slowfast_det.benchmark.measuring import measure
+    from slowfast_det.benchmark.parts import PARTS, Setting
+    from slowfast_det.benchmark.record import read_record, save_record
+    from slowfast_det.checkpoints.model import load_model, untrained_model
+    from slowfast_det.persons.torchvision_networks import DETECTORS, SMALL
+    from slowfast_det.pipeline import resolve_device
+    from slowfast_det.quickstart.films import write_unseen_film
+
+    if persons not in (*DETECTORS, SMALL):
+        raise MisuseError(f"--persons is {persons!r}; {', '.join((*DETECTORS, SMALL))} are known")
+    wanted = _size(size)
+    chosen = resolve_device(device)
+    before = None if against is None else read_record(against)
+    loaded = (untrained_model(config) if model is None else load_model(model, fallback=None)).to(chosen)
+    loaded.network.eval()
+    with tempfile.TemporaryDirectory() as folder:
+        source = film
+        if source is None:
+            source = Path(folder) / "generated.mp4"
+            write_unseen_film(source, 0, _ENLARGEMENT, _FILM_SECONDS)
+        machine = measured_machine(chosen)
+        console.print(_machine(machine))
+        setting = Setting(
+            loaded, persons, _info(source), chosen, batch, boxes, wanted,
+            ("bf16",) if "bf16" in machine.gflop_a_second else (), compile,
+        )  # fmt: skip
+        measured: list[Measured] = []
+        for name in parts or PARTS:
+            found = measure(PARTS[name](setting), rounds, chosen)
+            measured += found
+            _print(_table(found, machine, before))
+    if out is not None:
+        save_record(out, machine, measured)
+        print(out)
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    sides = text.lower().split("x")
+    if len(sides) != 2 or not all(side.isdecimal() and 32 <= int(side) <= 4096 for side in sides):
+        raise MisuseError(f"--size is {text!r}; HEIGHTxWIDTH is expected, each from 32 to 4096, as in 256x340")
+    return int(sides[0]), int(sides[1])
+
+
+def _info(film: Path) -> Any:
+    from ava_tools.media.reader import open_film
+
+    with open_film(film) as source:
+        return source.info
+
+
+def _machine(machine: Machine) -> str:
+    limits = ", ".join(f"{name} {value:,.0f} GFLOP/s" for name, value in machine.gflop_a_second.items())
+    threads = f", {machine.threads} threads" if machine.device == "cpu" else ""
+    return f"{machine.name}{threads}, torch {machine.torch}: {limits}, copies {machine.copy_gb_a_second:,.1f} GB/s"
+
+
+def _table(found: Sequence[Measured], machine: Machine, before: dict[tuple[str, str, str], float] | None) -> Table:
+    from rich.table import Table
+
+    first = found[0]
+    table = Table(title=f"{first.part}: {first.told}", title_justify="left", box=None, pad_edge=False)
+    headings = ["", "ms", "quartiles", f"{first.unit}/s", "times", "GFLOP/s", "of the limit", "peak MB"]
+    for heading in [*headings, *(["than before"] if before is not None else [])]:
+        table.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
+    for each in found:
+        low, high = each.spread
+        speed = each.gflop_a_second
+        limit = machine.gflop_a_second.get(each.way.partition(",")[0], machine.gflop_a_second["fp32"])
+        row = [
+            each.way,
+            f"{1000 * each.median:,.1f}",
+            f"{1000 * low:,.1f} - {1000 * high:,.1f}",
+            f"{each.rate:,.3g}",
+            f"{each.times:.2f}",
+            "" if speed is None else f"{speed:,.0f}",
+            "" if speed is None else f"{speed / limit:.0%}",
+            "" if each.peak_mb is None else f"{each.peak_mb:,.0f}",
+        ]
+        if before is not None:
+            old = before.get((each.part, each.told, each.way))
+            row.append("" if old is None else f"{old / each.median:.2f}")
+        table.add_row(*row)
+    return table
+
+
+def _print(table: Table) -> None:
+    from rich.console import Console
+
+    Console(highlight=False, markup=False, width=160).print(table)
