@@ -79,9 +79,7 @@ def convert(
             able = ", ".join(each for each, form in FORMATS.items() if name in form.options)
             option = f"--{name.replace('_', '-')}"
             raise MisuseError(f"{option} is given, but {formats[0]} has no use for it; {able} have")
-    read = next((source for source in sources if out.resolve() in (source.resolve(), *source.resolve().parents)), None)
-    if overwrite and read is not None:
-        raise InputError(f"{out}: holds {read}, which --overwrite might replace; another folder is expected")
+    _refuse_to_replace(sources if overwrite else (), out)
     if videos is not None and not videos.is_dir():
         raise InputError(f"{videos}: no such folder; that of the films is expected")
     given |= {} if time_origin is None else {"time_origin": time_origin}
@@ -113,6 +111,12 @@ def _tell_nobody(annotations: Annotations) -> None:
     if occupied < len(annotations.key_frames):
         empty = len(annotations.key_frames) - occupied
         console.print(f"note: {empty:,} of {len(annotations.key_frames):,} key frames say that nobody is there")
+
+
+def _refuse_to_replace(sources: Sequence[Path], out: Path) -> None:
+    for source in sources:
+        if out.resolve() in (source.resolve(), *source.resolve().parents):
+            raise InputError(f"{out}: holds {source}, which --overwrite might replace; another folder is expected")
 
 
 def _refuse_unknown(option: str, name: str, able: str) -> None:

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from ava_tools.cli.run import MisuseError, console
+from ava_tools.errors import InputError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -71,6 +72,8 @@ def bench(
         raise MisuseError(f"--persons is {persons!r}; {', '.join((*DETECTORS, SMALL))} are known")
     wanted = _size(size)
     chosen = resolve_device(device)
+    if out is not None and not out.resolve().parent.is_dir():
+        raise InputError(f"{out}: there is no folder {out.parent}; it is expected to be there")
     before = None if against is None else read_record(against)
     loaded = (untrained_model(config) if model is None else load_model(model, fallback=None)).to(chosen)
     loaded.network.eval()
@@ -79,10 +82,11 @@ def bench(
         if source is None:
             source = Path(folder) / "generated.mp4"
             write_unseen_film(source, 0, _ENLARGEMENT, _FILM_SECONDS)
+        info = _info(source)
         machine = measured_machine(chosen)
         console.print(_machine(machine))
         setting = Setting(
-            loaded, persons, _info(source), chosen, batch, boxes, wanted,
+            loaded, persons, info, chosen, batch, boxes, wanted,
             ("bf16",) if "bf16" in machine.gflop_a_second else (), compile,
         )  # fmt: skip
         measured: list[Measured] = []
