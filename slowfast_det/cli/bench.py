@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 PartName = Literal["network", "persons", "loading", "predict", "training"]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
+_USUAL = "slowfast_r50_8x8"
 _FILM_SECONDS, _ENLARGEMENT = 8, 6  # of the film that is made where none is given: 1056 x 768
 
 
 def bench(
     *parts: PartName,
     model: str | None = None,
-    config: str = "slowfast_r50_8x8",
+    config: str | None = None,
     persons: str = "fasterrcnn_resnet50_fpn_v2",
     film: Path | None = None,
     size: str | None = None,
@@ -44,15 +45,16 @@ def bench(
 
     Args:
         parts: network, persons, loading, predict, training. Default: all.
-        model: Checkpoint, or a name that `slowfast-det models` lists. Default: an untrained network of --config.
-        config: Config by name or yaml file; with --model only where the checkpoint does not say what it is.
+        model: Checkpoint, or a name that `slowfast-det models` lists. Default: an untrained network.
+        config: Config by name or yaml file, of the untrained network (default: slowfast_r50_8x8), or where a
+            checkpoint does not say what network it is.
         persons: Kind of person detector; its weights are drawn, times hardly depend on them.
         film: A film. Default: 8 generated seconds, 1056x768.
         size: HEIGHTxWIDTH of clips. Default: what the film gives; 256x340 is what the published figures are of.
         batch: Clips or frames at once.
         boxes: Persons of a clip.
         rounds: How often everything is done.
-        compile: Measure torch.compile too, which takes minutes.
+        compile: Measure torch.compile too, which takes a minute.
         device: auto, cpu, cuda, cuda:1, ...
         out: A file for all figures, to compare with.
         against: Such a file, of another time or version; the table says how many times as fast everything became.
@@ -75,7 +77,7 @@ def bench(
     if out is not None and not out.resolve().parent.is_dir():
         raise InputError(f"{out}: there is no folder {out.parent}; it is expected to be there")
     before = None if against is None else read_record(against)
-    loaded = (untrained_model(config) if model is None else load_model(model, fallback=None)).to(chosen)
+    loaded = (untrained_model(config or _USUAL) if model is None else load_model(model, config)).to(chosen)
     loaded.network.eval()
     with tempfile.TemporaryDirectory() as folder:
         source = film

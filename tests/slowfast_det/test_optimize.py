@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 
 import numpy as np
@@ -131,6 +132,17 @@ def test_two_frames_at_once_where_there_are_few_channels():
     assert isinstance(
         of_clips("tiny", "clip.num_frames=9", "network.alpha=3").optimized().backbone.backbone.fast.stem, Stem
     )
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.filterwarnings("ignore")
+def test_compiled():
+    network = of_clips("tiny")
+    clip, boxes = clips(network, 64, 96)
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            network.optimized(compile=True)(clip, boxes), network(clip, boxes), atol=1e-4, rtol=1e-4
+        )
 
 
 def test_without_onednn(monkeypatch):
