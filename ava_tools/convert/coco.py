@@ -76,8 +76,8 @@ def read(source: Path, films: Films, attributes: Sequence[str] | None = None) ->
         raise top.wrong("lacks annotations, images or videos; COCO's json is expected")
     lost: Counter[str] = Counter()
     work = _Reading(top, films, ActionAttributes(attributes, lost), lost)
-    work.categories = {one.text("id"): one.text("name") for one in top.records("categories", "category")}
-    work.listed = {one.text("id"): one.text("name") for one in top.records("attributes", "attribute")}
+    work.categories = _named(top, "categories", "category")
+    work.listed = _named(top, "attributes", "attribute")
     for number, video in enumerate(top.records("videos", "video")):
         _take_video(work, video, number)
     for image in top.records("images", "image"):
@@ -85,6 +85,15 @@ def read(source: Path, films: Films, attributes: Sequence[str] | None = None) ->
     found = [one for annotation in top.records("annotations", "annotation") for one in _found(work, annotation)]
     work.attributes.check(source)
     return _annotations(work, found)
+
+
+def _named(top: Record, key: str, what: str) -> dict[str, str]:
+    """Names by ids, of which none is there twice."""
+    names: dict[str, str] = {}
+    for one in top.records(key, what):
+        if names.setdefault(one.text("id"), one.text("name")) != one.text("name"):
+            raise one.wrong(f"has the id {one.text('id')}, which {names[one.text('id')]!r} has")
+    return names
 
 
 def _take_video(work: _Reading, video: Record, number: int) -> None:

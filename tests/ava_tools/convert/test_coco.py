@@ -229,6 +229,11 @@ VIDEO = {"id": 1, "name": "film"}
         pytest.param(document([one(category_id=[1])]), "has category_id [1]; a text or number is expected", id="id"),
         pytest.param(document([one(track_id={})]), "has track_id {}; a text or number is expected", id="track"),
         pytest.param(document([one()], [image(), image()]), "image 2 has the id 1, which another one has", id="twice"),
+        pytest.param(
+            document([one()]) | {"categories": [{"id": 1, "name": "run"}, {"id": 1, "name": "sit"}]},
+            "category 2 has the id 1, which 'run' has",
+            id="category_twice",
+        ),
         pytest.param(document([], [{"id": 1}]), "image 1 has file_name None; a text or number", id="no_name"),
         pytest.param(document([], [image(width=-5)]), "image 1 has width -5; a whole number is expected", id="size"),
         pytest.param(document([], [image(video_id=5)]), "image 1 is of video 5, which is not among", id="video"),
