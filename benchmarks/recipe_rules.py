@@ -1,6 +1,6 @@
 """What backs the rules by which `slowfast-det train DIR` picks a recipe: trainings on generated films, side by side.
 
-    python benchmarks/recipe_rules.py {steps,rate,balance,frozen} [--init FILE] [--seeds 1]
+    python benchmarks/recipe_rules.py {steps,rate,frames,mirroring,balance,frozen} [--init FILE] [--seeds 1]
 
 Each row is one training of `tiny` on the quickstart's kind of films and its mean AP with true boxes on 20 films that
 it has not seen. `frozen` starts from weights of a model that learned five of the nine actions on other films (`--init`;
@@ -65,6 +65,26 @@ def rate(folder: Path, options: argparse.Namespace) -> Iterator[Sequence[object]
                 epochs = round(250 * batch / (18 * KEY_FRAMES))
                 settings = [f"training.epochs={epochs}", f"training.batch={batch}", f"training.schedule.lr={lr}"]
                 yield lr, batch, seed, *trained(data, settings)
+
+
+def frames(folder: Path, options: argparse.Namespace) -> Iterator[Sequence[object]]:
+    """How large frames are looked at, of films of 128 pixels."""
+    yield "side", "seed", "mean AP", "seconds"
+    for seed in range(options.seeds):
+        data = generated(folder / str(seed), seed, 18)
+        for side in (64, 96, 128):
+            settings = ["training.epochs=28", f"clip.short_side={side}", f"augmentation.short_side=[{side}, {side}]"]
+            yield side, seed, *trained(data, settings)
+
+
+def mirroring(folder: Path, options: argparse.Namespace) -> Iterator[Sequence[object]]:
+    """Mirrored clips of films in which walking to the left and to the right are two actions."""
+    yield "mirroring", "seed", "mean AP", "seconds"
+    ways = {"none": "augmentation.flip=0", "as it is": "augmentation.flip_pairs=[]", "swaps": "augmentation.flip=0.5"}
+    for seed in range(options.seeds):
+        data = generated(folder / str(seed), seed, 18)
+        for name, setting in ways.items():
+            yield name, seed, *trained(data, ["training.epochs=28", setting])
 
 
 def balance(folder: Path, options: argparse.Namespace) -> Iterator[Sequence[object]]:
@@ -140,6 +160,8 @@ def trained(data: Path, settings: Sequence[str], keep: Path | None = None) -> tu
 EXPERIMENTS: dict[str, Callable[[Path, argparse.Namespace], Iterator[Sequence[object]]]] = {
     "steps": steps,
     "rate": rate,
+    "frames": frames,
+    "mirroring": mirroring,
     "balance": balance,
     "frozen": frozen,
 }

@@ -6,7 +6,7 @@ import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -45,9 +45,7 @@ class Machine:
 
 def measured_machine(device: torch.device) -> Machine:
     """Look at a device, which takes seconds."""
-    kinds = {"fp32": torch.float32}
-    if has_bf16() if device.type == "cpu" else torch.cuda.is_bf16_supported():
-        kinds["bf16"] = torch.bfloat16
+    kinds = {"fp32": torch.float32} | dict.fromkeys(half_precisions(device), torch.bfloat16)
     products = {name: _product(device, kind) for name, kind in kinds.items()}
     return Machine(
         machine_name(device),
@@ -57,6 +55,12 @@ def measured_machine(device: torch.device) -> Machine:
         products,
         _copy(device),
     )
+
+
+def half_precisions(device: torch.device) -> tuple[Literal["bf16"], ...]:
+    """Those that a device computes itself, besides fp32."""
+    able = has_bf16() if device.type == "cpu" else torch.cuda.is_bf16_supported()
+    return ("bf16",) if able else ()
 
 
 def machine_name(device: torch.device) -> str:

@@ -42,7 +42,7 @@ class Setting:
     Attributes:
         model: the action detector.
         detector: kind of the person detector, of `build`; its weights are drawn, for times hardly depend on them.
-        film: a film.
+        film: a film; where the size of clips is given, the network and the training step need none.
         device: what computes.
         batch: clips or frames at once.
         persons: boxes of a clip.

@@ -61,7 +61,7 @@ def bench(
     """
     import tempfile
 
-    from slowfast_det.benchmark.machine import measured_machine
+    from slowfast_det.benchmark.machine import half_precisions, measured_machine
     from slowfast_det.benchmark.measuring import measure
     from slowfast_det.benchmark.parts import PARTS, Setting
     from slowfast_det.benchmark.record import read_record, save_record
@@ -88,8 +88,7 @@ def bench(
         machine = measured_machine(chosen)
         console.print(_machine(machine))
         setting = Setting(
-            loaded, persons, info, chosen, batch, boxes, wanted,
-            ("bf16",) if "bf16" in machine.gflop_a_second else (), compile,
+            loaded, persons, info, chosen, batch, boxes, wanted, half_precisions(chosen), compile
         )  # fmt: skip
         measured: list[Measured] = []
         for name in parts or PARTS:

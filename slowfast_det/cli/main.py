@@ -25,6 +25,7 @@ app.command(
     help="Train and test a whole detector on generated films, in five minutes.",
 )
 app.command("slowfast_det.cli.bench:bench", help="How fast everything is on this machine.")
+app.command("slowfast_det.cli.doctor:doctor", help="What this machine has, and what the automatic choices are on it.")
 app.command("slowfast_det.cli.example:example", help="Generated films with annotations, to try training on.")
 
 
