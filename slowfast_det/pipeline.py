@@ -74,8 +74,8 @@ class ActionDetector:
         """
         self.device = resolve_device(device)
         loaded = model if isinstance(model, Model) else load_model(model, config)
-        loaded = loaded.to(self.device)
-        self.model = loaded if precision == "fp32" else loaded.optimized(precision)
+        self.model = loaded.to(self.device)
+        self.scorer = self.model if precision == "fp32" else self.model.optimized(precision)  # what computes
         self.persons: PersonDetector | PrecomputedBoxes = (
             load_person_detector(persons or loaded.companion or DETECTORS[0], precision=precision).to(self.device)
             if persons is None or isinstance(persons, str | Path)
@@ -209,7 +209,7 @@ class FilmRun(Iterator[Keyframe]):
         ]
 
     def _score(self, seen: Sequence[Sighting[Clip]]) -> list[NDArray[np.float64]]:
-        model, info = self._detector.model, self.info
+        model, info = self._detector.scorer, self.info
         look = model.clip
         with _adding_to(self.timings, "actions"):
             boxes = [boxes_in_clip(one.boxes, info.height, info.width, look.short_side, look.geometry) for one in seen]

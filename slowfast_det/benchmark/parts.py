@@ -143,7 +143,7 @@ def predict_part(setting: Setting, precision: Precision) -> Part:
     def alone() -> None:
         for _ in range(key_frames):
             detector([frame])
-            _infer(action.model.network, clip, boxes)
+            _infer(action.scorer.network, clip, boxes)
 
     told = f"{setting.film.name}, {setting.film.height}x{setting.film.width}, {precision}"
     ways: Mapping[str, Way] = {"network and detector alone": alone, "predict": lambda: action(setting.film.path)}

@@ -71,7 +71,12 @@ def optimized(network: N, num_frames: int, precision: Precision = "auto", *, com
     else:
         _fuse(backbone, num_frames)
     network.add_module("backbone", _InType(backbone, kind))
+    network.register_state_dict_pre_hook(_refuse_to_save)  # type: ignore[no-untyped-call]
     return network
+
+
+def _refuse_to_save(*_: object) -> None:
+    raise TypeError("a copy for inference has weights that nobody could read; save the network that it was made from")
 
 
 class _InType(nn.Module):

@@ -127,6 +127,11 @@ def test_networks_of_clips_answer_the_same(config, overrides):
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
 
+def test_copies_cannot_be_saved():
+    with pytest.raises(TypeError, match="save the network that it was made from"):
+        of_clips("tiny").optimized().state_dict()
+
+
 def test_two_frames_at_once_where_there_are_few_channels():
     assert isinstance(of_clips("tiny").optimized().backbone.backbone.fast.stem, FusedStem)
     assert isinstance(

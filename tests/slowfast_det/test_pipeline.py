@@ -19,6 +19,7 @@ import torch
 import slowfast_det
 from ava_tools.errors import InputError
 from ava_tools.media.probe import FilmInfo
+from slowfast_det.checkpoints.model import load_model
 from slowfast_det.clips.sample import stream_clips
 from slowfast_det.keyframe import Selection
 from slowfast_det.persons.precomputed import PrecomputedBoxes
@@ -241,6 +242,14 @@ def test_precision(gallery, tiny_model, stub, precision, tolerance):
     difference = np.abs(np.array([k.scores for k in exact]) - np.array([k.scores for k in other]))
     assert 0 < difference.max() < tolerance
     assert all(k.scores.dtype == np.float64 for k in other)
+
+
+def test_the_model_of_a_detector_can_be_saved(tiny_model, stub, tmp_path):
+    detector = ActionDetector(tiny_model, stub(TWO), "cpu", "bf16")
+    detector.model.save(tmp_path / "again.safetensors")
+    again, before = load_model(tmp_path / "again.safetensors").network.state_dict(), tiny_model.network.state_dict()
+    assert again.keys() == before.keys()
+    assert all(torch.equal(again[name], before[name]) for name in before)
 
 
 @pytest.mark.parametrize("device", ["nonsense", "cuda:77", "meta"])
