@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import torch
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
-"""Of person detectors ``fp32`` is computed step by step as it is written; ``auto`` is on a CPU fp32 made faster, equal
+"""``fp32`` is computed step by step as it is written; ``auto`` is on a CPU fp32 made faster, equal
 but for rounding, and on a GPU bf16."""
 
 
