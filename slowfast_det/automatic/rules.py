@@ -154,6 +154,7 @@ def _network(facts: Facts, beginning: Beginning | None) -> Decision:
 
 
 def _size(facts: Facts) -> Decision:
+    # films of 128 pixels, 250 steps: looked at with 64 pixels 0.25, with 96 0.28, with 128 0.31
     side = max(64, min(128, facts.short_side))
     settings = (f"clip.short_side={side}", f"augmentation.short_side=[{side}, {side}]")
     return Decision("frames", f"{side} pixels", f"of their shorter side; the films' is {facts.short_side}", settings)
@@ -208,7 +209,11 @@ def _balance(facts: Facts) -> Decision:
 
 
 def _mirror(labels: Labels) -> list[Decision]:
-    """Pairs of actions that mirroring turns into one another: their names differ in left and right alone."""
+    """Pairs of actions that mirroring turns into one another: their names differ in left and right alone.
+
+    250 steps: no mirroring 0.27, mirroring 0.31. In the mean over nine actions it did not show whether the two that walk
+    were swapped (0.31 and 0.38; not swapped 0.37 and 0.35; two seeds), but who does not swap them teaches that they are one.
+    """
     pairs = [
         (first, second) for first, second in combinations(labels.names, 2) if _mirrored(first) == second.lower() != ""
     ]
