@@ -211,8 +211,8 @@ def _balance(facts: Facts) -> Decision:
 def _mirror(labels: Labels) -> list[Decision]:
     """Pairs of actions that mirroring turns into one another: their names differ in left and right alone.
 
-    250 steps: no mirroring 0.27, mirroring 0.31. In the mean over nine actions it did not show whether the two that walk
-    were swapped (0.31 and 0.38; not swapped 0.37 and 0.35; two seeds), but who does not swap them teaches that they are one.
+    250 steps: no mirroring 0.27, mirroring 0.31. In the mean over nine actions it did not show whether the two that
+    walk were swapped (0.31, 0.38; else 0.37, 0.35; two seeds), but who does not swap them teaches that they are one.
     """
     pairs = [
         (first, second) for first, second in combinations(labels.names, 2) if _mirrored(first) == second.lower() != ""
