@@ -25,9 +25,8 @@ _KINDS: dict[str, Kind] = {
 _ENTRY = re.compile(r"\b(?:item|label)\s*\{(.*?)\}", re.DOTALL)
 _FIELD = re.compile(r'(\w+)\s*:\s*(?:"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|(\S+))')
 _ESCAPED = re.compile(r"\\(.)")
-_WRONG_ID = re.compile(
-    r"\s*[-+]?\d[\d.]*\s*[,;]|\s*[-+]\d+\s|\s*\d+\.\d+\s"
-)  # a number that is no id, or a strange separator
+# a number that is no id, or one before a strange separator
+_WRONG_ID = re.compile(r"\s*[-+]?\d[\d.]*\s*[,;]|\s*[-+]\d+\s|\s*\d+\.\d+\s")
 _FORMS = (
     "pbtxt (item { name id } or label { name label_id label_type }), "
     "json (names, {id: name} or {name: id}), csv (id,name[,kind[,scored]]) or txt (a name a line) is expected"

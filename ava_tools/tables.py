@@ -130,15 +130,18 @@ def _labelled_boxes(path: str | Path, row_format: RowFormat) -> pd.DataFrame:
 
 
 def _check_labelled(boxes: pd.DataFrame, name: str) -> None:
-    """Every box sound, every action a whole number from 0; an action may be lacking."""
+    """Every box sound, every action a whole number from 0, every person a whole number; both may be lacking."""
     _check_boxes(boxes, name)
     ids = boxes["action_id"].to_numpy(dtype=float)
     broken = np.flatnonzero((ids != np.floor(ids)) & ~np.isnan(ids) | (ids < 0) | (ids > _LARGEST_ID))
     if len(broken):
         line, found = boxes.index[broken[0]], ids[broken[0]]
         raise InputError(f"{name}, line {line}: action_id is {found:g}; a whole number is expected")
-    if "person" not in boxes:
-        return
+    if "person" in boxes:
+        _check_persons(boxes, name)
+
+
+def _check_persons(boxes: pd.DataFrame, name: str) -> None:
     persons = boxes["person"].to_numpy(dtype=float)
     broken = np.flatnonzero((persons != np.floor(persons)) & ~np.isnan(persons) | (np.abs(persons) > LARGEST_PERSON))
     if len(broken):

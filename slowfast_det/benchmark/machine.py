@@ -5,12 +5,11 @@ from __future__ import annotations
 import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
 
+from slowfast_det.benchmark.measuring import Way, seconds_of
 from slowfast_det.precision import has_bf16
 
 _SIDE = {"cpu": 4096, "cuda": 8192}  # of the matrices
@@ -87,14 +86,5 @@ def _copy(device: torch.device) -> float:
     return 2 * len(source) / _shortest(lambda: target.copy_(source), device) / 1e9
 
 
-def _shortest(work: object, device: torch.device) -> float:
-    assert callable(work)
-    spent = []
-    for _ in range(_TRIES):
-        begin = perf_counter()
-        result = work()
-        assert isinstance(result, Tensor)
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        spent.append(perf_counter() - begin)
-    return min(spent)
+def _shortest(work: Way, device: torch.device) -> float:
+    return min(seconds_of(work, device) for _ in range(_TRIES))

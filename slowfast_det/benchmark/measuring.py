@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -87,11 +86,11 @@ def measure(part: Part, rounds: int, device: torch.device) -> list[Measured]:
     """Call every way of a part once a round, after a round that only warms up and one that looks at memory."""
     spent: dict[str, list[float]] = {name: [] for name in part.ways}
     for way in part.ways.values():
-        _seconds(way, device)
+        seconds_of(way, device)
     peaks = {name: _peak_mb(way, device) for name, way in part.ways.items()}
     for _ in range(rounds):
         for name, way in part.ways.items():
-            spent[name].append(_seconds(way, device))
+            spent[name].append(seconds_of(way, device))
     first = np.array(next(iter(spent.values())))
     return [
         Measured(
@@ -109,7 +108,8 @@ def measure(part: Part, rounds: int, device: torch.device) -> list[Measured]:
     ]
 
 
-def _seconds(way: Way, device: torch.device) -> float:
+def seconds_of(way: Way, device: torch.device) -> float:
+    """Call something and wait for it."""
     begin = perf_counter()
     way()
     if device.type == "cuda":
@@ -118,15 +118,15 @@ def _seconds(way: Way, device: torch.device) -> float:
 
 
 def _peak_mb(way: Way, device: torch.device) -> float | None:
-    """Of a GPU's memory, or on Linux of the process; None elsewhere."""
+    """Of a GPU's memory, or on Linux of the process; None where the system does not tell."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         way()
         return torch.cuda.max_memory_allocated(device) / 1e6
-    if sys.platform != "linux":
-        way()
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    except OSError:
         return None
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     way()
     status = Path("/proc/self/status").read_text()
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) * 1024 / 1e6

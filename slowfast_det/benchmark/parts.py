@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -44,7 +45,7 @@ class Setting:
         detector: kind of the person detector, of `build`; its weights are drawn, for times hardly depend on them.
         film: a film; where the size of clips is given, the network and the training step need none.
         device: what computes.
-        batch: clips or frames at once.
+        batch: clips or frames at once, of network, persons and training; a prediction takes what it takes.
         persons: boxes of a clip.
         size: height and width of the clips; None: what the film gives.
         halves: precisions besides fp32.
@@ -113,7 +114,7 @@ def loading_part(setting: Setting) -> Part:
 
     def clips() -> None:
         with open_film(film.path) as source:
-            prepare = partial(resize, size=setting.clip_size)
+            prepare = partial(resize, size=replace(setting, size=None).clip_size)
             cut = stream_clips(
                 source.frames(),
                 Span().moments(),
@@ -138,7 +139,7 @@ def predict_part(setting: Setting, precision: Precision) -> Part:
     with open_film(setting.film.path) as source:
         frame = next(iter(source.frames())).rgb()
     key_frames = len(action(setting.film.path))
-    clip, boxes = _inputs(setting, 1)
+    clip, boxes = _inputs(replace(setting, size=None, batch=1))
 
     def alone() -> None:
         for _ in range(key_frames):
@@ -187,8 +188,8 @@ def _boxes(count: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     return np.resize(np.array(_BOXES), (count, 4))
 
 
-def _inputs(setting: Setting, batch: int | None = None) -> tuple[Tensor, Tensor]:
-    count, (height, width) = batch or setting.batch, setting.clip_size
+def _inputs(setting: Setting) -> tuple[Tensor, Tensor]:
+    count, (height, width) = setting.batch, setting.clip_size
     generator = torch.Generator().manual_seed(0)
     clip = torch.randn(count, 3, setting.model.clip.num_frames, height, width, generator=generator)
     pixels = np.concatenate([to_pixels(_boxes(setting.persons), width, height)] * count)
@@ -220,8 +221,6 @@ def _detector(setting: Setting, precision: Precision, network: FasterRCNN) -> To
 
 
 def _training_step(setting: Setting, precision: Precision, layout: torch.memory_format) -> Way:
-    import copy
-
     network = copy.deepcopy(setting.model.network).train().to(memory_format=layout)
     optimiser = make_optimiser(network, TrainingConfig())
     clip, boxes = _inputs(setting)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -15,6 +15,7 @@ from ava_tools.errors import InputError
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from ava_tools.media.probe import FilmInfo
     from slowfast_det.benchmark.machine import Machine
     from slowfast_det.benchmark.measuring import Measured
 
@@ -50,8 +51,9 @@ def bench(
             checkpoint does not say what network it is.
         persons: Kind of person detector; its weights are drawn, times hardly depend on them.
         film: A film. Default: 8 generated seconds, 1056x768.
-        size: HEIGHTxWIDTH of clips. Default: what the film gives; 256x340 is what the published figures are of.
-        batch: Clips or frames at once.
+        size: HEIGHTxWIDTH of the clips of network and training. Default: what the film gives; 256x340 is what the
+            README's figures are of.
+        batch: Clips or frames at once, of network, persons and training.
         boxes: Persons of a clip.
         rounds: How often everything is done.
         compile: Measure torch.compile too, which takes a minute.
@@ -109,7 +111,7 @@ def _size(text: str | None) -> tuple[int, int] | None:
     return int(sides[0]), int(sides[1])
 
 
-def _info(film: Path) -> Any:
+def _info(film: Path) -> FilmInfo:
     from ava_tools.media.reader import open_film
 
     with open_film(film) as source:

@@ -122,7 +122,12 @@ class Bottleneck(nn.Module):
 
 
 class Pathway(nn.Module):
-    """One ResNet over time: a stem and four stages, ``stem``, ``res2`` .. ``res5``."""
+    """One ResNet over time: a stem and four stages, ``stem``, ``res2`` .. ``res5``.
+
+    Attributes:
+        out_channels: of the last stage.
+        single_frames: how many of the first stages see each frame by itself, as the stem does; 0 if that does not.
+    """
 
     def __init__(
         self,
@@ -186,7 +191,6 @@ class Pathway(nn.Module):
         self.single_frames = self._single_frames()
 
     def _single_frames(self) -> int:
-        """How many of the first stages, after the stem, see each frame by itself."""
         if _looks_over_time(self.stem):
             return 0
         return next((number for number, stage in enumerate(self.stages) if _looks_over_time(stage)), len(self.stages))

@@ -20,8 +20,8 @@ from slowfast_det.precision import Precision, half_type
 N = TypeVar("N", bound=nn.Module)
 _STATISTICS = ("running_mean", "running_var", "weight", "bias", "eps")  # what any batch norm has, a frozen one too
 
-# Frames of which the slow pathway's first stages are computed at once. All of them make features of 50 MB and more,
-# which the system hands out page by page at every call: 8 frames of 256 x 340 took 6 % longer at once than 4 by 4.
+# Frames of which a processor computes the slow pathway's first stages at once. All of them make features of 50 MB and
+# more, which the system hands out page by page at every call: 8 of 256 x 340 took 6 % longer at once than 4 by 4.
 _FRAMES = 4
 
 
@@ -69,8 +69,8 @@ def optimized(network: N, num_frames: int, precision: Precision = "auto", *, com
     if compiled:
         backbone.compile(options={"triton.cudagraphs": True} if device.type == "cuda" else {"freezing": True})
     else:
-        _fuse(backbone, num_frames)
-    network.add_module("backbone", _InType(backbone, kind))
+        _fuse(backbone, num_frames, device)
+    network.add_module("backbone", _InType(backbone, kind, copies=compiled))
     network.register_state_dict_pre_hook(_refuse_to_save)  # type: ignore[no-untyped-call]
     return network
 
@@ -82,27 +82,29 @@ def _refuse_to_save(*_: object) -> None:
 class _InType(nn.Module):
     """A backbone that computes in a type of numbers, and hands out float32."""
 
-    def __init__(self, backbone: nn.Module, kind: torch.dtype) -> None:
+    def __init__(self, backbone: nn.Module, kind: torch.dtype, copies: bool) -> None:
+        """``copies``: what it hands out must outlive the next call, which overwrites what a graph of CUDA made."""
         super().__init__()
-        self.backbone, self.kind = backbone, kind
+        self.backbone, self.kind, self.copies = backbone, kind, copies
 
     def forward(self, clip: Tensor) -> tuple[Tensor, ...]:
         """``Tensor[B, 3, T, H, W]`` to the features of each pathway."""
         features = self.backbone(clip.to(self.kind, memory_format=torch.channels_last_3d))
-        return tuple(pathway.to(torch.float32, copy=True) for pathway in features)  # a graph's are overwritten
+        return tuple(pathway.to(torch.float32, copy=self.copies) for pathway in features)
 
 
-def _fuse(backbone: nn.Module, num_frames: int) -> None:
+def _fuse(backbone: nn.Module, num_frames: int, device: torch.device) -> None:
     """Put the fast forms of layers in the place of those that are written step by step."""
+    on_processor = device.type == "cpu"
     for module in list(backbone.modules()):
         for name, part in module.named_children():
-            if isinstance(part, Stem) and FusedStem.fits(part, num_frames):
+            if on_processor and isinstance(part, Stem) and FusedStem.fits(part, num_frames):
                 module.add_module(name, FusedStem(part))
             elif isinstance(part, ConvNorm):
                 module.add_module(name, FusedConvNorm(part.conv))
             elif isinstance(part, nn.MaxPool3d) and FramePool.fits(part):
                 module.add_module(name, FramePool(part))
-        if isinstance(module, SlowFast):
+        if on_processor and isinstance(module, SlowFast):
             module.frames_together = math.gcd(len(module.get_buffer("slow_frames")), _FRAMES)
 
 
