@@ -42,6 +42,7 @@ def score_persons(model: Model, clips: Sequence[Sequence[Image]], boxes: Sequenc
             std=clip.std,
             bgr=clip.channels == "bgr",
             device=model.device,
+            channels_last=model.network.channels_last,
         )
         logits = model.network(pixels, box_tensor([boxes[number] for number in peopled], model.device))
         if not bool(logits.isfinite().all()):

@@ -18,6 +18,8 @@ from slowfast_det.precision import Precision
 class ActionNetwork(nn.Module):
     """A backbone and the head that scores each person's actions."""
 
+    channels_last = False  # whether it prefers clips whose numbers of a place lie together
+
     def __init__(self, backbone: nn.Module, head: RoIHead, num_frames: int) -> None:
         """``num_frames`` is T, the frames of every clip."""
         super().__init__()
@@ -52,11 +54,15 @@ class ActionNetwork(nn.Module):
 
     def optimized(self, precision: Precision = "auto", compile: bool = False) -> Self:  # noqa: A002 # torch's word
         """A copy for inference on the device where the network is, see `optimize.optimized`."""
-        return optimized(self, self.num_frames, precision, compiled=compile)
+        fast = optimized(self, self.num_frames, precision, compiled=compile)
+        fast.channels_last = True
+        return fast
 
 
 class ClassifierNetwork(nn.Module):
     """A backbone and the head that scores the classes of a whole clip."""
+
+    channels_last = False  # whether it prefers clips whose numbers of a place lie together
 
     def __init__(self, backbone: nn.Module, head: ClassifierHead, num_frames: int, *, exclusive: bool = True) -> None:
         """``num_frames`` is T, the frames of every clip; ``exclusive``: softmax of the classes, else sigmoids."""
@@ -90,7 +96,9 @@ class ClassifierNetwork(nn.Module):
 
     def optimized(self, precision: Precision = "auto", compile: bool = False) -> Self:  # noqa: A002 # torch's word
         """A copy for inference on the device where the network is, see `optimize.optimized`."""
-        return optimized(self, self.num_frames, precision, compiled=compile)
+        fast = optimized(self, self.num_frames, precision, compiled=compile)
+        fast.channels_last = True
+        return fast
 
 
 def _within(indices: Tensor, count: int) -> Tensor:

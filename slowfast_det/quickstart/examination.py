@@ -91,6 +91,11 @@ class _Reordered(torch.nn.Module):
         logits: Tensor = self.network(clip[:, :, self.get_buffer("order")], boxes)
         return logits
 
+    @property
+    def channels_last(self) -> bool:
+        """See `ActionNetwork`."""
+        return self.network.channels_last
+
     def optimized(self, precision: Precision) -> _Reordered:
         """A copy for inference."""
         return _Reordered(self.network.optimized(precision), self.get_buffer("order").tolist())

@@ -14,7 +14,7 @@ import torch
 
 from slowfast_det.clips.geometry import boxes_in_clip, clip_size, resize
 from slowfast_det.clips.sample import clip_indices, clip_moments, first_index, read_clip, stream_clips, timeline_index
-from slowfast_det.clips.tensors import box_tensor, clip_tensor
+from slowfast_det.clips.tensors import box_tensor, clip_tensor, normalised
 
 
 @dataclass(frozen=True)
@@ -261,3 +261,16 @@ def test_pixels_are_pyslowfasts(data_pipeline):
 def test_box_tensor_numbers_the_clips():
     boxes = [np.array([[1.0, 2, 3, 4]]), np.zeros((0, 4)), np.array([[5.0, 6, 7, 8], [0, 0, 1, 1]])]
     assert box_tensor(boxes, torch.device("cpu")).tolist() == [[0, 1, 2, 3, 4], [2, 5, 6, 7, 8], [2, 0, 0, 1, 1]]
+
+
+@pytest.mark.parametrize("bgr", [False, True])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_levels_that_are_looked_up_are_those_that_are_computed(bgr, channels_last):
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 3, 5, 7, 3), dtype=np.uint8)
+    options = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225), "bgr": bgr}
+    found = clip_tensor(
+        [list(clip) for clip in pixels], device=torch.device("cpu"), channels_last=channels_last, **options
+    )
+    assert torch.equal(found, normalised(torch.from_numpy(pixels), **options))
+    assert found.is_contiguous() != channels_last
+    assert found.is_contiguous(memory_format=torch.channels_last_3d) == channels_last
