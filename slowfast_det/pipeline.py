@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -21,10 +21,11 @@ from ava_tools.errors import InputError
 from ava_tools.media.frames import Frame, FrameSource
 from ava_tools.media.probe import FilmInfo
 from ava_tools.media.reader import open_film
+from slowfast_det.ahead import Ahead
 from slowfast_det.association import Association
 from slowfast_det.checkpoints.model import Model, load_model
 from slowfast_det.clips.geometry import boxes_in_clip, clip_size, resize
-from slowfast_det.clips.sample import TIMELINE_RATE, Clip, clip_indices, stream_clips
+from slowfast_det.clips.sample import Clip, stream_clips, stream_moments
 from slowfast_det.keyframe import Keyframe
 from slowfast_det.persons.loading import load_person_detector
 from slowfast_det.persons.precomputed import PrecomputedBoxes
@@ -37,6 +38,8 @@ from slowfast_det.smoothing import Sighting, Smoothing
 from slowfast_det.span import Span
 
 log = logging.getLogger(__name__)
+
+_FRAMES_AHEAD = 8  # decoded frames that wait to be cut into clips
 
 T = TypeVar("T")
 FoundPersons = tuple[Boxes, NDArray[np.float64]]
@@ -58,6 +61,7 @@ class ActionDetector:
         precision: Precision = "auto",
         config: str | Path | None = None,
         smoothing: Smoothing | None = None,
+        batch: int | None = None,
     ) -> None:
         """Load what is needed.
 
@@ -71,6 +75,7 @@ class ActionDetector:
                 faster, on a GPU bf16.
             config: see `load_model`.
             smoothing: how detected persons are steadied from key frame to key frame; None: not at all.
+            batch: key frames that are computed at once; None: 8 on a GPU, one on a CPU.
         """
         self.device = resolve_device(device)
         loaded = model if isinstance(model, Model) else load_model(model, config)
@@ -82,6 +87,7 @@ class ActionDetector:
             else persons
         )
         self.smoothing = smoothing
+        self.batch = batch or (8 if self.device.type == "cuda" else 1)
 
     def __call__(self, source: str | Path, span: Span = Span(), frame_rate: float = 30.0) -> FilmResult:
         """Predict a whole film; for the arguments see `stream`."""
@@ -130,43 +136,47 @@ class FilmRun(Iterator[Keyframe]):
     def __next__(self) -> Keyframe:
         return next(self._keyframes)
 
-    def _run(self) -> Iterator[Keyframe]:
+    def _run(self) -> Generator[Keyframe]:
         """The spine: film -> clips -> persons -> scores -> key frames."""
         association, smoothing = Association(), self._detector.smoothing
-        with self._film as film:
-            seen = self._persons(self._clips(film))
+        with self._film as film, ExitStack() as threads:
+            frames = threads.enter_context(Ahead(self._frames(film), _FRAMES_AHEAD))
+            clips = threads.enter_context(Ahead(self._clips(frames), self._detector.batch))
+            seen = self._persons(self._waited_for(clips))
             for batch in self._batches(seen if smoothing is None else smoothing.over(seen)):
                 for one, scores in zip(batch, self._score(batch), strict=True):
                     persons = association.identify(one.boxes, one.time, one.classes)
                     labels = self._detector.model.labels
                     yield Keyframe(self.info.name, one.time, one.boxes, one.scores, persons, scores, labels)
 
-    def _clips(self, film: FrameSource) -> Iterator[Clip]:
+    def _frames(self, film: FrameSource) -> Generator[Frame]:
+        """Those that the clips need; how far the film was seen is noted: it may end before it says."""
+        look = self._detector.model.clip
+        needed = stream_moments(self._moments(), look.num_frames, look.sampling_rate, look.index_base)
+        for frame in film.frames(moments=needed):
+            self._seen = float(frame.time + 1 / self.info.rate)
+            yield frame
+
+    def _clips(self, frames: Iterable[Frame]) -> Generator[Clip]:
         """Clips around every moment; given moments outside the film are reported and left out."""
         look = self._detector.model.clip
         try:
             size = clip_size(self.info.height, self.info.width, look.short_side, look.geometry)
         except InputError as problem:
             raise InputError(f"{self.info.path}: {problem}") from None
-        moments: Iterable[float] = self._span.moments() if self._fixed is None else self._fixed
-        start = self._span.start if self._fixed is None else min(self._fixed, default=0.0)
-        first = clip_indices(start, look.num_frames, look.sampling_rate, look.index_base).start
         clips = stream_clips(
-            self._watched(film.frames(max(0.0, first / TIMELINE_RATE))),
-            moments,
+            frames,
+            self._moments(),
             num_frames=look.num_frames,
             sampling_rate=look.sampling_rate,
             frame_length=1 / self.info.rate,
             prepare=lambda image: resize(image, size),
             include_end=self._fixed is not None,
             index_base=look.index_base,
+            keyframes=self._given is None,
         )
         seen = 0
-        while True:
-            with _adding_to(self.timings, "decoding"):
-                clip = next(clips, None)
-            if clip is None:
-                break
+        for clip in clips:
             seen += 1
             yield clip
         if self._fixed is not None:
@@ -176,15 +186,19 @@ class FilmRun(Iterator[Keyframe]):
                 "%s: ends before second %g, where the key frames should begin", self.info.path, self._span.start
             )
 
-    def _watched(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        """Note how far the film has been seen: it may end before it says."""
-        for frame in frames:
-            self._seen = float(frame.time + 1 / self.info.rate)
-            yield frame
+    def _moments(self) -> Iterable[float]:
+        return self._span.moments() if self._fixed is None else self._fixed
+
+    def _waited_for(self, clips: Iterator[Clip]) -> Iterator[Clip]:
+        while True:
+            with _adding_to(self.timings, "decoding"):
+                clip = next(clips, None)
+            if clip is None:
+                return
+            yield clip
 
     def _batches(self, things: Iterator[T]) -> Iterator[list[T]]:
-        size = 8 if self._detector.device.type == "cuda" else 1
-        while batch := list(islice(things, size)):
+        while batch := list(islice(things, self._detector.batch)):
             yield batch
 
     def _persons(self, clips: Iterator[Clip]) -> Iterator[Sighting[Clip]]:
@@ -201,7 +215,7 @@ class FilmRun(Iterator[Keyframe]):
         detector = self._detector.persons
         assert not isinstance(detector, PrecomputedBoxes)
         with _adding_to(self.timings, "persons"):
-            frames = [clip.keyframe.rgb() for clip in clips]
+            frames = [clip.keyframe for clip in clips if clip.keyframe is not None]
             found = detector(frames)
         return [
             Sighting(clip.time, to_unit(each.boxes, frame.shape[1], frame.shape[0]), each.scores, each.kinds, clip)
@@ -252,7 +266,8 @@ class FilmRun(Iterator[Keyframe]):
 
     def close(self) -> None:
         """Let go of the film before its end."""
-        self._film.close()
+        self._keyframes.close()
+        self._film.close()  # also where not one key frame was asked for
 
     def __enter__(self) -> Self:
         return self

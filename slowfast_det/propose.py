@@ -17,7 +17,7 @@ from ava_tools.media.frames import FrameSource
 from ava_tools.media.library import Library
 from ava_tools.media.reader import open_film
 from ava_tools.tables import COORDINATES, KEY
-from slowfast_det.clips.sample import Clip, clip_moments, stream_clips
+from slowfast_det.clips.sample import Clip, stream_clips, stream_moments
 from slowfast_det.distributed import World
 from slowfast_det.moments import Moment
 from slowfast_det.persons.protocol import PersonDetector
@@ -108,13 +108,14 @@ def _key_frames(film: FrameSource, times: Sequence[float]) -> Iterator[Clip]:
     for begin, end in pairwise([0, *breaks, len(times)]):
         near = times[begin:end]
         yield from stream_clips(
-            film.frames(moments=sorted({moment for time in near for moment in clip_moments(time, 1, 1)})),
+            film.frames(moments=stream_moments(near, 1, 1)),
             near,
             num_frames=1,
             sampling_rate=1,
             frame_length=1 / film.info.rate,
             prepare=lambda image: image,
             include_end=True,
+            keyframes=False,
         )
 
 

@@ -206,7 +206,7 @@ class Film:
             yield picture, time
         if not early:
             raise DoubtError("nothing decodes")
-        if choice is None:
+        if choice is None or choice.at_end:
             self._check_end(clock)
 
     def _minding_the_lead(self, packets: Iterator[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:

@@ -62,11 +62,16 @@ class Moments:
 
 
 class PacketChoice:
-    """Passes on the packets of a film that are needed at some moments, and checks what is decoded from them."""
+    """Passes on the packets of a film that are needed at some moments, and checks what is decoded from them.
+
+    Attributes:
+        at_end: whether the film's last packet was seen.
+    """
 
     def __init__(self, stream: VideoStream, moments: Moments) -> None:
         import av
 
+        self.at_end = False
         self._moments = moments
         flush = av.Packet()  # asks the decoder for what it still holds
         flush.time_base = stream.time_base or Fraction(1)
@@ -105,6 +110,7 @@ class PacketChoice:
                 passed.append(packet.pts or 0)
             if len(passed) > _WINDOW:
                 stamps.remove(passed.popleft())
+        self.at_end = not window
         yield self._flush
 
     def checked(self, decoded: Iterable[VideoFrame]) -> Iterator[VideoFrame]:

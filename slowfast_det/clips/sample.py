@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 from ava_tools.media.frames import Frame, FrameSource, Image
 
@@ -26,12 +27,12 @@ class Clip:
     Attributes:
         time: the moment, seconds from the start of the film, as it was asked for.
         frames: T prepared pictures, ``uint8[h, w, 3]`` RGB; neighbours may be the same object.
-        keyframe: the film's own frame at the moment, not yet converted.
+        keyframe: the film's own picture at the moment, ``uint8[H, W, 3]`` RGB; None where it is not wanted.
     """
 
     time: float
     frames: Sequence[Image]
-    keyframe: Frame
+    keyframe: Image | None
 
 
 def timeline_index(time: float | Fraction) -> int:
@@ -61,8 +62,25 @@ def clip_moments(time: float, num_frames: int, sampling_rate: int, index_base: i
 
     The centre is among them: the key frame is needed even where the sampling misses it.
     """
-    indices = {*clip_indices(time, num_frames, sampling_rate, index_base), timeline_index(time)}
-    return sorted({(max(0, index) + _HALF) / TIMELINE_RATE for index in indices})  # before 0 stands frame 0
+    return list(stream_moments([time], num_frames, sampling_rate, index_base))
+
+
+def stream_moments(
+    times: Iterable[float], num_frames: int, sampling_rate: int, index_base: int = 0
+) -> Iterator[Fraction]:
+    """The same of the clips around many rising times, which may be endless; each moment once, rising."""
+    waiting: set[int] = set()
+    for time in times:
+        indices = {*clip_indices(time, num_frames, sampling_rate, index_base), timeline_index(time)}
+        shown = {max(0, index) for index in indices}  # before 0 stands frame 0
+        settled = {index for index in waiting if index < min(shown)}
+        yield from _in_order(settled)
+        waiting = (waiting - settled) | shown
+    yield from _in_order(waiting)
+
+
+def _in_order(indices: Iterable[int]) -> list[Fraction]:
+    return [(index + _HALF) / TIMELINE_RATE for index in sorted(indices)]
 
 
 def read_clip(
@@ -76,7 +94,7 @@ def read_clip(
 ) -> Clip | None:
     """The clip around one moment of a film; None beyond the film's end.
 
-    It is the clip that `stream_clips` cuts, but nothing that it does not need is decoded.
+    It is the clip that `stream_clips` cuts, without the key frame; nothing that it does not need is decoded.
     """
     clips = stream_clips(
         film.frames(moments=clip_moments(time, num_frames, sampling_rate, index_base)),
@@ -87,6 +105,7 @@ def read_clip(
         prepare=prepare,
         include_end=True,
         index_base=index_base,
+        keyframes=False,
     )
     return next(clips, None)
 
@@ -99,38 +118,36 @@ class _Gathering:
         self.indices = indices
         self.centre = timeline_index(time)
         self.frames: list[Image] = []
-        self.keyframe: Frame | None = None
+        self.keyframe: Image | None = None
+        self.complete = False
 
-    @property
-    def complete(self) -> bool:
-        return len(self.frames) == len(self.indices) and self.keyframe is not None
-
-    def offer(self, frame: Frame, end: float, prepare: Callable[[Frame], Image]) -> None:
+    def offer(self, shown: _Shown, end: float) -> None:
         """Take what the clip needs of a frame shown from where the last one ended up to index ``end``."""
         missing = self.indices[len(self.frames) :]
         count = sum(1 for index in missing if index < end)
         if count:
-            self.frames.extend([prepare(frame)] * count)
-        if self.keyframe is None and self.centre < end:
-            self.keyframe = frame
+            self.frames.extend([shown.prepared] * count)
+        if shown.keyframes and self.keyframe is None and self.centre < end:
+            self.keyframe = shown.image
+        self.complete = len(self.frames) == len(self.indices) and self.centre < end
 
     def clip(self) -> Clip:
-        assert self.keyframe is not None
         return Clip(self.time, self.frames, self.keyframe)
 
 
-class _Preparation:
-    """Prepares a frame at most once, however many clips share it."""
+class _Shown:
+    """A frame, converted and prepared at most once, however many clips share it."""
 
-    def __init__(self, prepare: Callable[[Image], Image]) -> None:
-        self._prepare = prepare
-        self._frame: Frame | None = None
-        self._image: Image | None = None
+    def __init__(self, frame: Frame, prepare: Callable[[Image], Image], keyframes: bool) -> None:
+        self._frame, self._prepare, self.keyframes = frame, prepare, keyframes
 
-    def __call__(self, frame: Frame) -> Image:
-        if frame is not self._frame or self._image is None:
-            self._frame, self._image = frame, self._prepare(frame.rgb())
-        return self._image
+    @cached_property
+    def image(self) -> Image:
+        return self._frame.rgb()
+
+    @cached_property
+    def prepared(self) -> Image:
+        return self._prepare(self.image)
 
 
 def stream_clips(
@@ -143,6 +160,7 @@ def stream_clips(
     prepare: Callable[[Image], Image],
     include_end: bool = False,
     index_base: int = 0,
+    keyframes: bool = True,
 ) -> Iterator[Clip]:
     """Cut clips out of a film in one pass.
 
@@ -157,6 +175,7 @@ def stream_clips(
         prepare: what is done to each picture before it is kept (resizing).
         include_end: whether a moment exactly at the film's end still has a clip.
         index_base: see `clip_indices`.
+        keyframes: whether the film's own pictures at the moments are wanted too.
 
     Yields:
         One clip a moment, in order, up to the last moment within the film.
@@ -164,7 +183,6 @@ def stream_clips(
     moments = iter(times)
     upcoming = _gathering(next(moments, None), num_frames, sampling_rate, index_base)
     open_clips: deque[_Gathering] = deque()
-    prepared = _Preparation(prepare)
     for frame, end in _with_ends(frames):
         film_end = None
         if end == math.inf:
@@ -179,8 +197,9 @@ def stream_clips(
             late = [c for c in open_clips if c.time > film_end or (c.time == film_end and not include_end)]
             for clip in late:
                 open_clips.remove(clip)
+        shown = _Shown(frame, prepare, keyframes)
         for clip in open_clips:
-            clip.offer(frame, end, prepared)
+            clip.offer(shown, end)
         while open_clips and open_clips[0].complete:
             yield open_clips.popleft().clip()
         if upcoming is None and not open_clips:

@@ -371,7 +371,7 @@ class Pictures:
     def _gone(self, kind):
         self._alive[kind] -= 1
 
-    def frames(self, start=0.0):
+    def frames(self, start=0.0, moments=None):
         for number in range(int(start * self._rate), self._count):
             yield self.watch("frames", _Frame(self, Fraction(number, self._rate)))
 
@@ -418,14 +418,13 @@ def test_clips_hold_no_more_in_a_longer_film(every, clips_of_400):
 
 @pytest.mark.parametrize("smoothing", [None, Smoothing()], ids=["plain", "steadied"])
 def test_a_stream_holds_no_more_in_a_longer_film(tiny_model, stub, smoothing):
-    most = []
     for count in (300, 6000):
         source = Pictures(count)
         run = FilmRun(ActionDetector(tiny_model, stub([]), "cpu", smoothing=smoothing), source, Span())
         run._detector.persons.frames = _Forgetful()
         assert sum(1 for _ in run) == count // 30
-        most.append(source.most)
-    assert most[0] == most[1]
+        assert source.most["frames"] <= 12  # eight wait to be cut into clips
+        assert source.most["pictures"] <= 9
 
 
 class _Forgetful(list):
