@@ -22,12 +22,14 @@ class FusedConvNorm(nn.Module):
     weights in the order in which it reads them for clips of the size that came last.
     """
 
-    def __init__(self, conv: nn.Conv3d) -> None:
-        """``conv``: in the type of numbers in which it is computed."""
+    def __init__(self, conv: nn.Conv2d | nn.Conv3d) -> None:
+        """``conv``: over time and places, or over places alone, in the type of numbers in which it is computed."""
         super().__init__()
         weight = conv.weight.detach()
-        self._over_places = (conv.kernel_size[0], conv.stride[0]) == (1, 1)
-        self._over_time = not self._over_places and (conv.kernel_size[1:], conv.stride[1:]) == ((1, 1), (1, 1))
+        of_time = weight.dim() == 5
+        self._over_places = of_time and (conv.kernel_size[0], conv.stride[0]) == (1, 1)
+        flat = (conv.kernel_size[1:], conv.stride[1:]) == ((1, 1), (1, 1))
+        self._over_time = of_time and not self._over_places and flat
         axes = slice(0, 3)
         if self._over_places:
             axes, weight = slice(1, 3), weight.squeeze(2)
@@ -41,6 +43,7 @@ class FusedConvNorm(nn.Module):
         self._padding, self._stride, self._dilation = (
             [int(number) for number in value[axes]] for value in (conv.padding, conv.stride, conv.dilation)
         )
+        self._groups = conv.groups
         self._by_onednn = _onednn_computes(weight)
         self._packed: tuple[torch.Size, Tensor] | None = None  # by the size of what comes in
 
@@ -57,7 +60,7 @@ class FusedConvNorm(nn.Module):
         out: Tensor
         if not self._by_onednn:
             convolution = conv2d if x.dim() == 4 else conv3d
-            out = convolution(x, self.weight, self.bias, self._stride, self._padding, self._dilation)
+            out = convolution(x, self.weight, self.bias, self._stride, self._padding, self._dilation, self._groups)
             out = out if add is None else out.add_(add)
             return out.relu_() if relu else out
         given = x, self._packed_for(x.shape), self.bias, *self._geometry
@@ -68,14 +71,15 @@ class FusedConvNorm(nn.Module):
         return out
 
     def _packed_for(self, size: torch.Size) -> Tensor:
-        if self._packed is None or self._packed[0] != size:
-            packed = _onednn._reorder_convolution_weight(self.weight, *self._geometry, list(size))
-            self._packed = size, packed
-        return self._packed[1]
+        packed = self._packed
+        if packed is None or packed[0] != size:
+            packed = size, _onednn._reorder_convolution_weight(self.weight, *self._geometry, list(size))
+            self._packed = packed  # at once: another thread may look
+        return packed[1]
 
     @property
     def _geometry(self) -> tuple[list[int], list[int], list[int], int]:
-        return self._padding, self._stride, self._dilation, 1
+        return self._padding, self._stride, self._dilation, self._groups
 
 
 class FusedStem(nn.Module):

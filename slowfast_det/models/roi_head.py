@@ -7,10 +7,10 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import roi_align
 
 from slowfast_det.models.layout import mean_over_time
 from slowfast_det.models.relation import PersonFrameRelation
+from slowfast_det.models.roi_align import roi_align
 
 Context = Literal["none", "frame", "acrn"]
 TemporalPooling = Literal["avg", "max"]
@@ -83,7 +83,7 @@ class RoIHead(nn.Module):
         regions = roi_align(
             frame,
             boxes.to(frame.dtype),
-            output_size=self.resolution,
+            self.resolution,
             spatial_scale=1 / self.feature_stride,
             sampling_ratio=0,
             aligned=self.aligned,

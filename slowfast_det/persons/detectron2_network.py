@@ -11,8 +11,8 @@ from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.faster_rcnn import TwoMLPHead
 from torchvision.models.detection.rpn import RPNHead
 from torchvision.models.resnet import Bottleneck, ResNet
-from torchvision.ops import roi_align
 
+from slowfast_det.models.roi_align import roi_align_by_level
 from slowfast_det.persons.detectron2_proposals import RATIOS, STRIDES
 from slowfast_det.persons.detectron2_weights import POOLED, Architecture
 
@@ -93,16 +93,10 @@ class Detectron2Network(nn.Module):
 
 def pool(features: Sequence[Tensor], boxes: Sequence[Tensor]) -> Tensor:
     """Regions of the maps, each from the one that suits its size: ``Tensor[R, C, 7, 7]``."""
-    regions = torch.cat([functional.pad(one, (1, 0), value=float(frame)) for frame, one in enumerate(boxes)])  # [R, 5]
-    levels = region_levels(regions[:, 1:])
-    pooled = features[0].new_empty((len(regions), features[0].shape[1], POOLED, POOLED))
-    for level, (feature, stride) in enumerate(zip(features[:_REGION_MAPS], STRIDES, strict=False)):
-        chosen = torch.where(levels == level)[0]
-        # sampling_ratio 0: as many samples a bin as it has cells; torchvision's own detectors take 2, unaligned
-        pooled[chosen] = roi_align(
-            feature, regions[chosen], POOLED, spatial_scale=1 / stride, sampling_ratio=0, aligned=True
-        )
-    return pooled
+    levels = region_levels(torch.cat(list(boxes)))
+    scales = [1 / stride for stride in STRIDES[:_REGION_MAPS]]
+    # sampling_ratio 0: as many samples a bin as it has cells; torchvision's own detectors take 2, unaligned
+    return roi_align_by_level(features[:_REGION_MAPS], boxes, levels, scales, POOLED, sampling_ratio=0, aligned=True)
 
 
 def region_levels(boxes: Tensor) -> Tensor:

@@ -14,7 +14,6 @@ from torchvision.ops import batched_nms, clip_boxes_to_image
 from ava_tools.errors import InputError
 from ava_tools.media.frames import Image
 from ava_tools.safe_pickle import shown
-from slowfast_det.models.optimize import for_inference
 from slowfast_det.persons.detectron2_frames import batch_of, resized_size
 from slowfast_det.persons.detectron2_network import Detectron2Network
 from slowfast_det.persons.detectron2_proposals import cell_anchors, propose
@@ -22,6 +21,7 @@ from slowfast_det.persons.detectron2_settings import Convention, Detectron2Setti
 from slowfast_det.persons.detectron2_weights import Detectron2Weights
 from slowfast_det.persons.finite_answers import finite_answers
 from slowfast_det.persons.frames import look_by_size
+from slowfast_det.persons.optimize import for_inference
 from slowfast_det.persons.options import COCO_CLASSES, PERSON, DetectorOptions, Kept
 from slowfast_det.persons.protocol import PersonBoxes
 

@@ -14,10 +14,10 @@ from torchvision.models.detection.image_list import ImageList
 from ava_tools.errors import InputError
 from ava_tools.media.frames import Image
 from ava_tools.safe_pickle import shown
-from slowfast_det.models.optimize import for_inference
 from slowfast_det.persons.detector_file import MOST_CLASSES, About, read_about
 from slowfast_det.persons.finite_answers import finite_answers
 from slowfast_det.persons.frames import look_by_size
+from slowfast_det.persons.optimize import for_inference
 from slowfast_det.persons.options import COCO_LABELS, PERSON, DetectorOptions
 from slowfast_det.persons.protocol import PersonBoxes
 from slowfast_det.persons.torchvision_frames import batch_of, resized_size

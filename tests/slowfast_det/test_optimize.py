@@ -18,7 +18,8 @@ from slowfast_det.models import fused
 from slowfast_det.models.blocks import Stem
 from slowfast_det.models.fused import FusedStem
 from slowfast_det.models.network import initialise
-from slowfast_det.models.optimize import folded, for_inference, lower
+from slowfast_det.models.optimize import folded
+from slowfast_det.persons.optimize import for_inference, lower
 from slowfast_det.persons.small_rcnn import SmallBackbone
 from slowfast_det.persons.torchvision_networks import parts_of
 from slowfast_det.recipe import read_recipe
@@ -176,7 +177,7 @@ def test_half_precision_within_the_parts_only():
     network = detection.fasterrcnn_mobilenet_v3_large_320_fpn(weights=None, weights_backbone=None).eval()
     seen = {}
     for name, part in zip(("backbone", "rpn", "head", "predictor"), parts_of(network), strict=True):
-        inner = next(module for module in part.modules() if isinstance(module, nn.Conv2d | nn.Linear))
+        inner = [module for module in part.modules() if isinstance(module, nn.Conv2d | nn.Linear)][-1]
         inner.register_forward_hook(lambda _, inputs, output, name=name: seen.update({name: output.dtype}))
     fast = for_inference(network, parts_of, "bf16", CPU)
     with torch.no_grad():

@@ -18,9 +18,9 @@ from ava_tools.errors import InputError
 from ava_tools.media.frames import Image
 from slowfast_det.clips.sample import read_clip
 from slowfast_det.distributed import World
-from slowfast_det.models.optimize import keep_float
 from slowfast_det.person_recipe import FrameVariationConfig, PersonTrainingConfig
 from slowfast_det.persons.detector_file import About, save_detector
+from slowfast_det.persons.optimize import keep_float
 from slowfast_det.persons.options import DetectorOptions
 from slowfast_det.persons.torchvision_networks import parts_of
 from slowfast_det.persons.torchvision_rcnn import TorchvisionDetector
