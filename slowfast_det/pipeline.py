@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from time import perf_counter
 from typing import Self, TypeVar
 
@@ -18,14 +19,15 @@ from numpy.typing import NDArray
 
 from ava_tools.boxes import Boxes, to_unit
 from ava_tools.errors import InputError
-from ava_tools.media.frames import Frame, FrameSource
+from ava_tools.media.frames import FrameSource
 from ava_tools.media.probe import FilmInfo
 from ava_tools.media.reader import open_film
 from slowfast_det.ahead import Ahead
 from slowfast_det.association import Association
 from slowfast_det.checkpoints.model import Model, load_model
-from slowfast_det.clips.geometry import boxes_in_clip, clip_size, resize
-from slowfast_det.clips.sample import Clip, stream_clips, stream_moments
+from slowfast_det.clips.geometry import boxes_in_clip, clip_size
+from slowfast_det.clips.sample import Clip
+from slowfast_det.clips.stream import ClipStream
 from slowfast_det.keyframe import Keyframe
 from slowfast_det.persons.loading import load_person_detector
 from slowfast_det.persons.precomputed import PrecomputedBoxes
@@ -39,8 +41,6 @@ from slowfast_det.span import Span
 
 log = logging.getLogger(__name__)
 
-_FRAMES_AHEAD = 8  # decoded frames that wait to be cut into clips
-
 T = TypeVar("T")
 FoundPersons = tuple[Boxes, NDArray[np.float64]]
 """Persons of a key frame: unit boxes ``[K, 4]`` and their scores ``[K]``."""
@@ -50,7 +50,8 @@ class ActionDetector:
     """Finds the persons of a film and what each of them does.
 
     ``detector(film)`` returns everything at once, ``detector.stream(film)`` yields key frame by key frame
-    in memory that does not grow with the film's length.
+    in memory that does not grow with the film's length. Several threads may look at a film each: they share the
+    networks, which compute for one at a time.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class ActionDetector:
         )
         self.smoothing = smoothing
         self.batch = batch or (8 if self.device.type == "cuda" else 1)
+        self.finding, self.scoring = Lock(), Lock()  # held by who lets a network compute
 
     def __call__(self, source: str | Path, span: Span = Span(), frame_rate: float = 30.0) -> FilmResult:
         """Predict a whole film; for the arguments see `stream`."""
@@ -126,7 +128,6 @@ class FilmRun(Iterator[Keyframe]):
         self._detector = detector
         self._film = film
         self._span = span
-        self._seen = 0.0
         given = detector.persons
         self._given = self._given_persons(given) if isinstance(given, PrecomputedBoxes) else None
         self._fixed = self._fixed_moments()
@@ -140,68 +141,57 @@ class FilmRun(Iterator[Keyframe]):
         """The spine: film -> clips -> persons -> scores -> key frames."""
         association, smoothing = Association(), self._detector.smoothing
         with self._film as film, ExitStack() as threads:
-            frames = threads.enter_context(Ahead(self._frames(film), _FRAMES_AHEAD))
-            clips = threads.enter_context(Ahead(self._clips(frames), self._detector.batch))
-            seen = self._persons(self._waited_for(clips))
+            looked = self._persons(self._clips(threads.enter_context(self._stream(film))))
+            seen: Iterator[Sighting[Clip]] = looked
+            if self._detector.device.type == "cuda":  # while a GPU scores persons, the next ones are found
+                seen = threads.enter_context(Ahead(looked, self._detector.batch))
             for batch in self._batches(seen if smoothing is None else smoothing.over(seen)):
                 for one, scores in zip(batch, self._score(batch), strict=True):
                     persons = association.identify(one.boxes, one.time, one.classes)
                     labels = self._detector.model.labels
                     yield Keyframe(self.info.name, one.time, one.boxes, one.scores, persons, scores, labels)
 
-    def _frames(self, film: FrameSource) -> Generator[Frame]:
-        """Those that the clips need; how far the film was seen is noted: it may end before it says."""
-        look = self._detector.model.clip
-        needed = stream_moments(self._moments(), look.num_frames, look.sampling_rate, look.index_base)
-        for frame in film.frames(moments=needed):
-            self._seen = float(frame.time + 1 / self.info.rate)
-            yield frame
-
-    def _clips(self, frames: Iterable[Frame]) -> Generator[Clip]:
-        """Clips around every moment; given moments outside the film are reported and left out."""
+    def _stream(self, film: FrameSource) -> ClipStream:
+        """Clips around every moment of the film."""
         look = self._detector.model.clip
         try:
             size = clip_size(self.info.height, self.info.width, look.short_side, look.geometry)
         except InputError as problem:
             raise InputError(f"{self.info.path}: {problem}") from None
-        clips = stream_clips(
-            frames,
-            self._moments(),
+        return ClipStream(
+            film,
+            self._span.moments if self._fixed is None else self._fixed.copy,
+            size,
             num_frames=look.num_frames,
             sampling_rate=look.sampling_rate,
-            frame_length=1 / self.info.rate,
-            prepare=lambda image: resize(image, size),
-            include_end=self._fixed is not None,
             index_base=look.index_base,
+            include_end=self._fixed is not None,
             keyframes=self._given is None,
+            depth=self._detector.batch,
         )
-        seen = 0
-        for clip in clips:
-            seen += 1
+
+    def _clips(self, stream: ClipStream) -> Iterator[Clip]:
+        """The clips as they come; given moments outside the film are reported and left out."""
+        count = 0
+        while True:
+            with _adding_to(self.timings, "decoding"):
+                clip = next(stream, None)
+            if clip is None:
+                break
+            count += 1
             yield clip
         if self._fixed is not None:
-            self._report_outside(self._fixed[seen:], "end")
-        elif not seen:
+            self._report_outside(self._fixed[count:], "end", stream.seen)
+        elif not count:
             log.warning(
                 "%s: ends before second %g, where the key frames should begin", self.info.path, self._span.start
             )
-
-    def _moments(self) -> Iterable[float]:
-        return self._span.moments() if self._fixed is None else self._fixed
-
-    def _waited_for(self, clips: Iterator[Clip]) -> Iterator[Clip]:
-        while True:
-            with _adding_to(self.timings, "decoding"):
-                clip = next(clips, None)
-            if clip is None:
-                return
-            yield clip
 
     def _batches(self, things: Iterator[T]) -> Iterator[list[T]]:
         while batch := list(islice(things, self._detector.batch)):
             yield batch
 
-    def _persons(self, clips: Iterator[Clip]) -> Iterator[Sighting[Clip]]:
+    def _persons(self, clips: Iterator[Clip]) -> Generator[Sighting[Clip]]:
         """The persons in the middle of each clip."""
         for batch in self._batches(clips):
             if self._given is None:
@@ -214,7 +204,7 @@ class FilmRun(Iterator[Keyframe]):
     def _find_persons(self, clips: Sequence[Clip]) -> list[Sighting[Clip]]:
         detector = self._detector.persons
         assert not isinstance(detector, PrecomputedBoxes)
-        with _adding_to(self.timings, "persons"):
+        with _adding_to(self.timings, "persons"), self._detector.finding:
             frames = [clip.keyframe for clip in clips if clip.keyframe is not None]
             found = detector(frames)
         return [
@@ -225,7 +215,7 @@ class FilmRun(Iterator[Keyframe]):
     def _score(self, seen: Sequence[Sighting[Clip]]) -> list[NDArray[np.float64]]:
         model, info = self._detector.scorer, self.info
         look = model.clip
-        with _adding_to(self.timings, "actions"):
+        with _adding_to(self.timings, "actions"), self._detector.scoring:
             boxes = [boxes_in_clip(one.boxes, info.height, info.width, look.short_side, look.geometry) for one in seen]
             return score_persons(model, [one.of.frames for one in seen], boxes)
 
@@ -246,12 +236,12 @@ class FilmRun(Iterator[Keyframe]):
             return list(self._given)
         return None if self._span.at is None else list(self._span.moments())
 
-    def _report_outside(self, times: Sequence[float], edge: str) -> None:
+    def _report_outside(self, times: Sequence[float], edge: str, seen: float = 0.0) -> None:
         if not times:
             return
         origin = self._span.time_origin
         shown = ", ".join(f"{time + origin:g}" for time in times[:5]) + (", ..." if len(times) > 5 else "")
-        end = self._seen + origin
+        end = seen + origin
         where = "before the start of the film" if edge == "start" else f"beyond the film's end at {end:.2f}"
         hint = "; AVA's timestamps need a time origin of 900" if origin == 0 and min(times) >= 900 else ""
         log.warning("%s: skipped %d timestamps %s: %s%s", self.info.path, len(times), where, shown, hint)

@@ -20,8 +20,8 @@ from ava_tools.media.probe import FilmInfo
 from ava_tools.media.reader import open_film
 from slowfast_det.benchmark.measuring import Part, Way
 from slowfast_det.checkpoints.model import Model
-from slowfast_det.clips.geometry import clip_size, resize
-from slowfast_det.clips.sample import stream_clips
+from slowfast_det.clips.geometry import clip_size
+from slowfast_det.clips.stream import ClipStream
 from slowfast_det.persons.options import COCO_LABELS, DetectorOptions
 from slowfast_det.persons.protocol import PersonBoxes, PersonDetector
 from slowfast_det.persons.torchvision_networks import build
@@ -114,17 +114,12 @@ def loading_part(setting: Setting) -> Part:
 
     def clips() -> None:
         with open_film(film.path) as source:
-            prepare = partial(resize, size=replace(setting, size=None).clip_size)
-            cut = stream_clips(
-                source.frames(),
-                Span().moments(),
-                num_frames=look.num_frames,
-                sampling_rate=look.sampling_rate,
-                frame_length=1 / film.rate,
-                prepare=prepare,
-            )
-            for _ in cut:
-                pass
+            size = replace(setting, size=None).clip_size
+            with ClipStream(
+                source, Span().moments, size, num_frames=look.num_frames, sampling_rate=look.sampling_rate
+            ) as cut:
+                for _ in cut:
+                    pass
 
     told = (
         f"{film.name}, {film.height}x{film.width}, {look.num_frames} of {look.num_frames * look.sampling_rate} frames"

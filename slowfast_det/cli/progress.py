@@ -72,31 +72,41 @@ class _Lines:
         console.print(f"{self._done:,} of {self._total:,} key frames, {rate:.1f} a second, {left} left")
 
 
-class KeyframeProgress:
-    """A bar with rate and time left on a terminal, silence elsewhere; counts what the summary tells."""
+class _Done(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.completed:.0f}" if task.total is None else f"{task.completed:.0f}/{task.total:.0f}")
 
-    def __init__(self, run: FilmRun) -> None:
+
+def film_bars() -> Progress:
+    """Bars with rate and time left on a terminal, one a film; silence elsewhere."""
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        _Done(),
+        _Rate(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+
+
+class KeyframeProgress:
+    """A film's bar among others; counts what the summary tells."""
+
+    def __init__(self, run: FilmRun, bars: Progress) -> None:
         self._run = run
         self.keyframes = 0
         self._persons = 0
         self._begin = perf_counter()
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}" if run.total is not None else "{task.completed:.0f}"),
-            _Rate(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        )
-        self._task = self._bar.add_task(run.info.name, total=run.total)
+        self._bars = bars
+        self._task = bars.add_task(run.info.name, total=run.total)
 
     def advance(self, keyframe: Keyframe) -> None:
         """Count a finished key frame."""
         self.keyframes += 1
         self._persons += len(keyframe.boxes)
-        self._bar.advance(self._task)
+        self._bars.advance(self._task)
 
     def summary(self, complete: bool) -> str:
         """What was done and where the time went."""
@@ -111,8 +121,7 @@ class KeyframeProgress:
         )
 
     def __enter__(self) -> Self:
-        self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        self._bars.remove_task(self._task)

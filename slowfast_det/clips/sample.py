@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -161,7 +161,7 @@ def stream_clips(
     include_end: bool = False,
     index_base: int = 0,
     keyframes: bool = True,
-) -> Iterator[Clip]:
+) -> Generator[Clip]:
     """Cut clips out of a film in one pass.
 
     Each frame is decoded once, converted and prepared once if any clip needs it, and held only while a

@@ -604,8 +604,9 @@ def test_python_m():
 
 
 @pytest.fixture
-def long_call(films, tiny, tmp_path, write_boxes):
-    """A prediction that takes a while: 90 s of film, ten key frames a second."""
+def long_call(request, films, tiny, tmp_path, write_boxes):
+    """A prediction that takes a while: 90 s of each film, ten key frames a second."""
+    names = getattr(request, "param", ["film"])
     ten = Fraction(10)
     noise = np.random.default_rng(0)
 
@@ -613,8 +614,11 @@ def long_call(films, tiny, tmp_path, write_boxes):
         return noise.integers(0, 255, (height, width, 3), dtype=np.uint8)
 
     films.write(tmp_path / "film.mp4", films.steady(900, ten), width=96, height=64, rate=ten, draw=draw)
-    boxes = write_boxes([("film", number / 10, box) for number in range(900) for box in TWO])
-    call = [*COMMAND, "film.mp4", "--model", str(tiny), "--boxes", str(boxes), "--min-score", "0"]
+    for name in names[1:]:
+        shutil.copy(tmp_path / "film.mp4", tmp_path / f"{name}.mp4")
+    boxes = write_boxes([(name, number / 10, box) for name in names for number in range(900) for box in TWO])
+    call = [*COMMAND, *(f"{name}.mp4" for name in names), "--workers", str(len(names))]
+    call += ["--model", str(tiny), "--boxes", str(boxes), "--min-score", "0"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         call, cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -660,6 +664,24 @@ def test_what_was_finished_stays(long_call, tmp_path, rows_of, sent, code):
         assert [Path(line).name for line in out.splitlines()] == ["film.csv", "film.jsonl", "film.mp4"]
     assert long_call.returncode == code
     assert ("error: interrupted" in error) == (sent != signal.SIGKILL)
+
+
+@pytest.mark.parametrize("long_call", [["film", "other", "third"]], indirect=True)
+def test_what_was_finished_of_several_films_stays(long_call, tmp_path, rows_of):
+    tables = [tmp_path / "predictions" / f"{name}.csv" for name in ("film", "other", "third")]
+    while long_call.poll() is None and not all(table.exists() and _lines(table) > 1600 for table in tables):
+        time.sleep(0.05)
+    assert long_call.poll() is None, f"ended too early: {long_call.stderr.read()}"
+    long_call.send_signal(signal.SIGINT)
+    out, error = long_call.communicate(timeout=60)
+    assert "Traceback" not in error
+    assert error.count("stopped after") == 3
+    assert "error: interrupted" in error
+    assert len(out.splitlines()) == 9
+    for table in tables:
+        assert table.read_text().endswith("\n")
+        assert len(_times_of_film(table.with_suffix(".mp4"))) >= 10
+    assert long_call.returncode == 1
 
 
 def _lines(path):

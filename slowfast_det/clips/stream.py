@@ -1,0 +1,80 @@
+"""All clips of a film, read in threads of their own ahead of whoever looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from typing import Self
+
+from ava_tools.media.frames import Frame, FrameSource
+from slowfast_det.ahead import Ahead
+from slowfast_det.clips.geometry import resize
+from slowfast_det.clips.sample import Clip, stream_clips, stream_moments
+
+_FRAMES_AHEAD = 8  # decoded frames that wait to be cut into clips
+
+
+class ClipStream(Iterator[Clip]):
+    """The clips around rising moments of a film: one thread decodes, one resizes and cuts out.
+
+    Frames that no clip needs are not decoded where the film's coding allows that. Leave it by ``with`` before the
+    film is closed.
+
+    Attributes:
+        seen: seconds of the film that are decoded so far; a film may end before it says.
+    """
+
+    def __init__(
+        self,
+        film: FrameSource,
+        moments: Callable[[], Iterable[float]],
+        size: tuple[int, int],
+        *,
+        num_frames: int,
+        sampling_rate: int,
+        index_base: int = 0,
+        include_end: bool = False,
+        keyframes: bool = True,
+        depth: int = 1,
+    ) -> None:
+        """Begin to read.
+
+        Args:
+            film: an open one.
+            moments: gives them, seconds; they may be endless.
+            size: height and width of the clips.
+            num_frames, sampling_rate, index_base, include_end, keyframes: see `stream_clips`.
+            depth: clips that are made before they are taken.
+        """
+        self.seen = 0.0
+        needed = stream_moments(moments(), num_frames, sampling_rate, index_base)
+        with ExitStack() as threads:
+            frames = threads.enter_context(Ahead(self._watched(film, film.frames(moments=needed)), _FRAMES_AHEAD))
+            clips = stream_clips(
+                frames,
+                moments(),
+                num_frames=num_frames,
+                sampling_rate=sampling_rate,
+                frame_length=1 / film.info.rate,
+                prepare=partial(resize, size=size),
+                include_end=include_end,
+                index_base=index_base,
+                keyframes=keyframes,
+            )
+            self._clips = threads.enter_context(Ahead(clips, depth))
+            self._threads = threads.pop_all()
+
+    def _watched(self, film: FrameSource, frames: Iterator[Frame]) -> Generator[Frame]:
+        for frame in frames:
+            self.seen = float(frame.time + 1 / film.info.rate)
+            yield frame
+
+    def __next__(self) -> Clip:
+        return next(self._clips)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.close()
