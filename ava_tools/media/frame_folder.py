@@ -56,7 +56,7 @@ class FrameFolder:
             time_base=1 / rate,
         )
 
-    def frames(self, start: float = 0.0, moments: Iterable[Fraction] | None = None) -> Iterator[ImageFrame]:
+    def frames(self, start: float | Fraction = 0.0, moments: Iterable[Fraction] | None = None) -> Iterator[ImageFrame]:
         """Frames from the one shown at ``start`` to the end; nothing is read before `ImageFrame.rgb`.
 
         So ``moments``, for which few frames would do, saves nothing.

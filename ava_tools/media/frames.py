@@ -36,7 +36,7 @@ class FrameSource(Protocol):
 
     info: FilmInfo
 
-    def frames(self, start: float = 0.0, moments: Iterable[Fraction] | None = None) -> Iterator[Frame]:
+    def frames(self, start: float | Fraction = 0.0, moments: Iterable[Fraction] | None = None) -> Iterator[Frame]:
         """Frames in display order, from the one that is shown at ``start`` (or earlier) to the end.
 
         Args:

@@ -74,6 +74,7 @@ class FilmWriter:
         self._stream.codec_context.sample_aspect_ratio = like.pixel_aspect
         self._stream.codec_context.gop_size = max(1, round(encoding.key_frame_every * like.rate))  # ends a fragment
         self._stream.codec_context.thread_count = encoding.threads
+        self._stream.codec_context.thread_type = "FRAME"  # else pictures are cut in slices: larger, slower
         for name, value in encoding.colour.items():
             setattr(self._stream.codec_context, name, value)
         self._frame_length = max(1, round(1 / like.rate / self._unit))

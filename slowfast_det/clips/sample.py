@@ -17,6 +17,7 @@ from functools import cached_property
 from ava_tools.media.frames import Frame, FrameSource, Image
 
 TIMELINE_RATE = 30
+SHOWN_FOR = Fraction(1, TIMELINE_RATE)  # seconds of each frame of the time line
 _HALF = Fraction(1, 2)
 
 
@@ -80,7 +81,7 @@ def stream_moments(
 
 
 def _in_order(indices: Iterable[int]) -> list[Fraction]:
-    return [(index + _HALF) / TIMELINE_RATE for index in sorted(indices)]
+    return [(index + _HALF) * SHOWN_FOR for index in sorted(indices)]
 
 
 def read_clip(

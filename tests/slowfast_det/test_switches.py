@@ -108,6 +108,7 @@ def test_persons_that_are_found_ahead_change_nothing(tiny_model, stub, gallery, 
 
 
 def test_packets_that_are_left_out_change_nothing(tiny_model, stub, gallery, monkeypatch):
+    monkeypatch.setattr(stream, "_SHORT", 0)
     detector = ActionDetector(tiny_model, stub(TWO))
     chosen = [scores(detector, gallery / f"{name}.mp4") for name in FILMS]
     frames, asked = Film.frames, []
