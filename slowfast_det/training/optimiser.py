@@ -21,5 +21,5 @@ def make_optimiser(network: nn.Module, settings: OptimisationConfig) -> optim.Op
     trained = [group for group in groups if group["params"]]
     rate = settings.schedule.lr
     if settings.optimiser == "adamw":
-        return optim.AdamW(trained, lr=rate)
-    return optim.SGD(trained, lr=rate, momentum=settings.momentum, nesterov=settings.nesterov)
+        return optim.AdamW(trained, lr=rate, fused=True)
+    return optim.SGD(trained, lr=rate, momentum=settings.momentum, nesterov=settings.nesterov, fused=True)
