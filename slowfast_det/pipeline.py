@@ -132,7 +132,8 @@ class FilmRun(Iterator[Keyframe]):
         self._given = self._given_persons(given) if isinstance(given, PrecomputedBoxes) else None
         self._fixed = self._fixed_moments()
         self.total = self._count()
-        self._keyframes = self._run()
+        overlapping = detector.device.type == "cuda"  # a GPU computes while results are written; a CPU is busy anyway
+        self._keyframes = Ahead(self._run(), detector.batch) if overlapping else self._run()
 
     def __next__(self) -> Keyframe:
         return next(self._keyframes)

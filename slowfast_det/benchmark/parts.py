@@ -18,6 +18,7 @@ from ava_tools.boxes import to_pixels
 from ava_tools.media.frames import Image
 from ava_tools.media.probe import FilmInfo
 from ava_tools.media.reader import open_film
+from ava_tools.safe_pickle import shown
 from slowfast_det.benchmark.measuring import Part, Way
 from slowfast_det.checkpoints.model import Model
 from slowfast_det.clips.geometry import clip_size
@@ -61,6 +62,11 @@ class Setting:
     size: tuple[int, int] | None = None
     halves: tuple[Precision, ...] = ()
     compiled: bool = False
+
+    @property
+    def usual(self) -> Precision:
+        """The fastest precision."""
+        return self.halves[0] if self.halves else "auto"
 
     @property
     def clip_size(self) -> tuple[int, int]:
@@ -121,16 +127,16 @@ def loading_part(setting: Setting) -> Part:
                 for _ in cut:
                     pass
 
-    told = (
-        f"{film.name}, {film.height}x{film.width}, {look.num_frames} of {look.num_frames * look.sampling_rate} frames"
-    )
+    span = look.num_frames * look.sampling_rate
+    told = f"{shown(film.name)}, {film.height}x{film.width}, {look.num_frames} of {span} frames"
     return Part("loading", told, "films", 1, None, {"PyAV alone": decode, "clips": clips})
 
 
-def predict_part(setting: Setting, precision: Precision) -> Part:
+def predict_part(setting: Setting) -> Part:
     """A whole prediction, against its network and detector alone, called as often."""
+    precision = setting.usual
     detector = _detector(setting, precision, _drawn_detector(setting))
-    action = ActionDetector(setting.model, _FixedPersons(detector, setting.persons), str(setting.device), precision)
+    action = fixed_detector(setting)
     with open_film(setting.film.path) as source:
         frame = next(iter(source.frames())).rgb()
     key_frames = len(action(setting.film.path))
@@ -141,9 +147,21 @@ def predict_part(setting: Setting, precision: Precision) -> Part:
             detector([frame])
             _infer(action.scorer.network, clip, boxes)
 
-    told = f"{setting.film.name}, {setting.film.height}x{setting.film.width}, {precision}"
+    told = f"{shown(setting.film.name)}, {setting.film.height}x{setting.film.width}, {precision}"
     ways: Mapping[str, Way] = {"network and detector alone": alone, "predict": lambda: action(setting.film.path)}
     return Part("predict", told, "key frames", key_frames, None, ways)
+
+
+def fixed_detector(setting: Setting) -> ActionDetector:
+    """Looks for persons with drawn weights, and finds some wherever they are not."""
+    detector = _detector(setting, setting.usual, _drawn_detector(setting))
+    persons = _FixedPersons(detector, setting.persons)
+    return ActionDetector(setting.model, persons, str(setting.device), setting.usual)
+
+
+def network_way(setting: Setting) -> Way:
+    """The action network, made for inference, on clips that are there."""
+    return partial(_infer, setting.model.network.optimized(setting.usual), *_inputs(setting))
 
 
 def training_part(setting: Setting) -> Part:
@@ -160,7 +178,7 @@ PARTS: Mapping[str, Callable[[Setting], Part]] = {
     "network": network_part,
     "persons": persons_part,
     "loading": loading_part,
-    "predict": lambda setting: predict_part(setting, setting.halves[0] if setting.halves else "auto"),
+    "predict": predict_part,
     "training": training_part,
 }
 

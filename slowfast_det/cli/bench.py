@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from ava_tools.atomic import replacing
 from ava_tools.cli.run import MisuseError, console
 from ava_tools.errors import InputError
+from ava_tools.safe_pickle import shown
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from ava_tools.media.probe import FilmInfo
+    from slowfast_det.benchmark.cost import Cost
     from slowfast_det.benchmark.machine import Machine
     from slowfast_det.benchmark.measuring import Measured
+    from slowfast_det.benchmark.parts import Setting
 
-PartName = Literal["network", "persons", "loading", "predict", "training"]
+PartName = Literal["network", "persons", "loading", "predict", "training", "cost"]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 _USUAL = "slowfast_r50_8x8"
 _FILM_SECONDS, _ENLARGEMENT = 8, 6  # of the film that is made where none is given: 1056 x 768
@@ -39,13 +44,15 @@ def bench(
     device: str = "auto",
     out: Annotated[Path | None, Parameter(name="--json")] = None,
     against: Path | None = None,
+    picture: Path | None = None,
 ) -> None:
     """Measure how fast this machine does everything, beside what it can do at all.
 
     Each part is done in several ways, in turn within each round, so that a busy machine disturbs them alike.
 
     Args:
-        parts: network, persons, loading, predict, training. Default: all.
+        parts: network, persons, loading, predict, training; or cost: how the time grows with the length of the film,
+            the boxes of a key frame and the size of the clips. Default: all but cost.
         model: Checkpoint, or a name that `slowfast-det models` lists. Default: an untrained network.
         config: Config by name or yaml file, of the untrained network (default: slowfast_r50_8x8), or where a
             checkpoint does not say what network it is.
@@ -60,11 +67,12 @@ def bench(
         device: auto, cpu, cuda, cuda:1, ...
         out: A file for all figures, to compare with.
         against: Such a file, of another time or version; the table says how many times as fast everything became.
+        picture: Draw the part cost: a .png or .svg file.
     """
     import tempfile
 
+    from slowfast_det.benchmark.cost import save_cost_figure
     from slowfast_det.benchmark.machine import half_precisions, measured_machine
-    from slowfast_det.benchmark.measuring import measure
     from slowfast_det.benchmark.parts import PARTS, Setting
     from slowfast_det.benchmark.record import read_record, save_record
     from slowfast_det.checkpoints.model import load_model, untrained_model
@@ -76,8 +84,7 @@ def bench(
         raise MisuseError(f"--persons is {persons!r}; {', '.join((*DETECTORS, SMALL))} are known")
     wanted = _size(size)
     chosen = resolve_device(device)
-    if out is not None and not out.resolve().parent.is_dir():
-        raise InputError(f"{out}: there is no folder {out.parent}; it is expected to be there")
+    _check_files(out, picture, parts)
     before = None if against is None else read_record(against)
     loaded = (untrained_model(config or _USUAL) if model is None else load_model(model, config)).to(chosen)
     loaded.network.eval()
@@ -93,13 +100,45 @@ def bench(
             loaded, persons, info, chosen, batch, boxes, wanted, half_precisions(chosen), compile
         )  # fmt: skip
         measured: list[Measured] = []
-        for name in parts or PARTS:
-            found = measure(PARTS[name](setting), rounds, chosen)
+        costs: list[tuple[Cost, list[Measured]]] = []
+        for cost, found in _each(parts or tuple(PARTS), setting, rounds):
             measured += found
+            costs += [] if cost is None else [(cost, found)]
             _print(_table(found, machine, before))
     if out is not None:
         save_record(out, machine, measured)
         print(out)
+    if picture is not None:
+        with replacing(picture) as temporary:
+            save_cost_figure(costs, f"{shown(info.name)} on {machine.name}", temporary)
+        print(picture)
+
+
+def _check_files(out: Path | None, picture: Path | None, parts: Sequence[PartName]) -> None:
+    """Whether files can be written, before anything is measured."""
+    if picture is not None and "cost" not in parts:
+        raise MisuseError("--picture is of the part cost; `bench cost --picture FILE` is expected")
+    if picture is not None and picture.suffix.lower() not in (".png", ".svg"):
+        raise MisuseError(f"--picture is {str(picture)!r}; a .png or .svg file is expected")
+    for file in (out, picture):
+        if file is not None and not file.resolve().parent.is_dir():
+            raise InputError(f"{file}: there is no folder {file.parent}; it is expected to be there")
+
+
+def _each(parts: Sequence[str], setting: Setting, rounds: int) -> Iterator[tuple[Cost | None, list[Measured]]]:
+    """Measure one part after the other; the part cost is several."""
+    from slowfast_det.benchmark.cost import COSTS
+    from slowfast_det.benchmark.measuring import measure
+    from slowfast_det.benchmark.parts import PARTS
+
+    for name in parts:
+        if name != "cost":
+            yield None, measure(PARTS[name](setting), rounds, setting.device)
+            continue
+        for make in COSTS:
+            cost = make(setting)
+            found = measure(cost.part, rounds, setting.device)
+            yield replace(cost, part=replace(cost.part, ways={})), found  # without the networks
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

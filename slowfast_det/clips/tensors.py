@@ -38,8 +38,16 @@ def clip_tensor(
         pixels = _looked_up(frames, _levels(mean, std, bgr), bgr).view(len(clips), -1, *frames[0].shape)
         clip = pixels.permute(0, 4, 1, 2, 3)
         return clip if channels_last else clip.contiguous()
-    stacked = torch.from_numpy(np.stack(frames)).view(len(clips), -1, *frames[0].shape).to(device)
+    stacked = moved_once(frames, device).view(len(clips), -1, *frames[0].shape)
     return normalised(stacked, mean=mean, std=std, bgr=bgr, channels_last=channels_last)
+
+
+def moved_once(frames: Sequence[Image], device: torch.device) -> Tensor:
+    """Pictures on a device, ``uint8 Tensor[N, H, W, 3]``; one that several clips share travels once."""
+    different = {id(frame): frame for frame in frames}
+    places = {key: place for place, key in enumerate(different)}
+    pixels = torch.from_numpy(np.stack(list(different.values()))).to(device)
+    return pixels[torch.tensor([places[id(frame)] for frame in frames], device=device)]
 
 
 def _looked_up(frames: Sequence[Image], levels: NDArray[np.float32], bgr: bool) -> Tensor:

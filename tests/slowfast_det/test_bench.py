@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import cv2
 import pytest
 import torch
 
@@ -87,6 +88,14 @@ def test_the_command(command, gallery, tmp_path, monkeypatch):
     assert all(len(each["seconds"]) == 2 and min(each["seconds"]) > 0 for each in record)
     gflop = {each["gflop"] for each in record if each["part"] == "network"}
     assert len(gflop) == 1, "all ways of the network do the same"
+    costs = command("bench", "cost", *options, "--picture", tmp_path / "cost.png", "--json", tmp_path / "cost.json")
+    assert costs.code == 0, costs.err
+    assert costs.paths == [*costs.paths[:-2], "cost.json", "cost.png"]
+    assert cv2.imread(str(tmp_path / "cost.png")).std() > 10
+    ways = [(each["part"], each["way"]) for each in json.loads((tmp_path / "cost.json").read_text())["measured"]]
+    assert [way for part, way in ways if part == "boxes of a key frame"][-1] == "100 boxes"
+    assert [way for part, way in ways if part == "length of the film"] == ["0.4 s", "0.8 s", "1.5 s", "3 s"]
+    assert len(ways) == 13
     again = command("bench", "loading", *options, "--size", "64x96", "--against", tmp_path / "first.json")
     assert again.code == 0, again.err
     assert "than before" in again.out
@@ -99,6 +108,8 @@ def test_the_command(command, gallery, tmp_path, monkeypatch):
         (["--size", "64"], "HEIGHTxWIDTH is expected"),
         (["--size", "8x64"], "each from 32 to 4096"),
         (["--persons", "yolo"], "--persons is 'yolo'"),
+        (["--picture", "cost.png"], "--picture is of the part cost"),
+        (["cost", "--picture", "cost.pdf"], "a .png or .svg file is expected"),
     ],
 )
 def test_misuse(command, options, sentence):

@@ -14,7 +14,7 @@ import torch
 
 from slowfast_det.clips.geometry import boxes_in_clip, clip_size, resize
 from slowfast_det.clips.sample import clip_indices, clip_moments, first_index, read_clip, stream_clips, timeline_index
-from slowfast_det.clips.tensors import box_tensor, clip_tensor, normalised
+from slowfast_det.clips.tensors import box_tensor, clip_tensor, moved_once, normalised
 
 
 @dataclass(frozen=True)
@@ -274,3 +274,14 @@ def test_levels_that_are_looked_up_are_those_that_are_computed(bgr, channels_las
     assert torch.equal(found, normalised(torch.from_numpy(pixels), **options))
     assert found.is_contiguous() != channels_last
     assert found.is_contiguous(memory_format=torch.channels_last_3d) == channels_last
+
+
+def test_shared_pictures_travel_once(monkeypatch):
+    random = np.random.default_rng(0)
+    pictures = [random.integers(0, 256, (4, 6, 3), dtype=np.uint8) for _ in range(5)]
+    order = [0, 0, 1, 2, 1, 2, 3, 4, 0]
+    stack, sizes = np.stack, []
+    monkeypatch.setattr(np, "stack", lambda arrays: sizes.append(len(arrays)) or stack(arrays))
+    moved = moved_once([pictures[number] for number in order], torch.device("cpu"))
+    assert sizes == [5]
+    np.testing.assert_array_equal(moved.numpy(), stack([pictures[number] for number in order]))

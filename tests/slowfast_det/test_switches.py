@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from ava_tools.errors import InputError
 from ava_tools.media.film import Film
 from slowfast_det.clips import stream
 from slowfast_det.pipeline import ActionDetector
@@ -98,13 +99,19 @@ def test_threads_that_work_ahead_change_nothing(tiny_model, stub, gallery, monke
         np.testing.assert_array_equal(scores(ActionDetector(tiny_model, stub(TWO)), gallery / f"{name}.mp4"), expected)
 
 
-def test_persons_that_are_found_ahead_change_nothing(tiny_model, stub, gallery, monkeypatch):
+def test_overlapping_changes_nothing(tiny_model, stub, gallery, monkeypatch, tmp_path):
     """What is done on a GPU only."""
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no film")
     for smoothing in (None, Smoothing()):
         detector = ActionDetector(tiny_model, stub(TWO), smoothing=smoothing, batch=2)
         expected = scores(detector, gallery / "film.mp4")
         monkeypatch.setattr(detector, "device", torch.device("cuda"))
         np.testing.assert_array_equal(scores(detector, gallery / "film.mp4"), expected)
+        with detector.stream(gallery / "film.mp4") as run:  # left in the middle
+            np.testing.assert_array_equal(next(run).scores, expected[: len(TWO)])
+        with pytest.raises(InputError, match=r"broken\.mp4: not a film"):
+            detector(broken)
 
 
 def test_packets_that_are_left_out_change_nothing(tiny_model, stub, gallery, monkeypatch):
