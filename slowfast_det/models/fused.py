@@ -38,14 +38,16 @@ class FusedConvNorm(nn.Module):
         layout = torch.channels_last if weight.dim() == 4 else torch.channels_last_3d
         self.weight: Tensor
         self.bias: Tensor | None
-        self.register_buffer("weight", weight.contiguous(memory_format=layout))
         self.register_buffer("bias", None if conv.bias is None else conv.bias.detach())
         self._padding, self._stride, self._dilation = (
             [int(number) for number in value[axes]] for value in (conv.padding, conv.stride, conv.dilation)
         )
         self._groups = conv.groups
         self._by_onednn = _onednn_computes(weight)
-        self._packed: tuple[torch.Size, Tensor] | None = None  # by the size of what comes in
+        if self._by_onednn:
+            self._packed: tuple[torch.Size | None, Tensor] = None, weight  # in the order for what comes in
+        else:
+            self.register_buffer("weight", weight.contiguous(memory_format=layout))
 
     def forward(self, x: Tensor, *, add: Tensor | None = None, relu: bool = False) -> Tensor:
         """See `ConvNorm`; ``add`` is overwritten."""
@@ -71,11 +73,12 @@ class FusedConvNorm(nn.Module):
         return out
 
     def _packed_for(self, size: torch.Size) -> Tensor:
-        packed = self._packed
-        if packed is None or packed[0] != size:
-            packed = size, _onednn._reorder_convolution_weight(self.weight, *self._geometry, list(size))
-            self._packed = packed  # at once: another thread may look
-        return packed[1]
+        known, weight = self._packed
+        if known != size:
+            plain = weight.to_dense() if weight.is_mkldnn else weight  # kept once: large networks are memory
+            weight = _onednn._reorder_convolution_weight(plain, *self._geometry, list(size))
+            self._packed = size, weight  # at once: another thread may look
+        return weight
 
     @property
     def _geometry(self) -> tuple[list[int], list[int], list[int], int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Self
 
 import torch
@@ -43,12 +44,15 @@ class Detectron2Detector:
         self._name = name
         self._options = options
         self._kept = _kept(network, convention, options, name)
-        self._use(network.eval().requires_grad_(False))
+        self.network = network.eval().requires_grad_(False)
 
-    def _use(self, network: Detectron2Network) -> None:
-        self.network = network
-        self._device = next(network.parameters()).device
-        self._fast = for_inference(network, Detectron2Network.children, self._options.precision, self._device)
+    @property
+    def _device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    @cached_property
+    def _fast(self) -> Detectron2Network:
+        return for_inference(self.network, Detectron2Network.children, self._options.precision, self._device)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -68,7 +72,8 @@ class Detectron2Detector:
     def to(self, device: torch.device | str) -> Self:
         """The detector on another device."""
         moved = copy.copy(self)
-        moved._use(self.network.to(device))
+        moved.__dict__.pop("_fast", None)
+        moved.network = self.network.to(device)
         return moved
 
     def _resized(self, height: int, width: int) -> tuple[int, int]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 from torchvision.models.resnet import Bottleneck
-from torchvision.ops import Conv2dNormActivation, MultiScaleRoIAlign
+from torchvision.ops import Conv2dNormActivation, FeaturePyramidNetwork, MultiScaleRoIAlign
 
 from slowfast_det.models.fused import FusedConvNorm
 from slowfast_det.models.optimize import folded
@@ -40,6 +42,8 @@ def for_inference(
         for name, part in module.named_children():
             if isinstance(part, Bottleneck):
                 module.add_module(name, _FusedBottleneck(part))
+            elif isinstance(part, FeaturePyramidNetwork) and all(map(_is_linear, _blocks(part))):
+                module.add_module(name, _FusedPyramid(part))
             elif isinstance(part, Conv2dNormActivation) and _ends_in_relu(part):
                 module.add_module(name, _FusedConvRelu(part[0]))
             elif isinstance(part, MultiScaleRoIAlign):
@@ -62,6 +66,32 @@ class _FusedBottleneck(nn.Module):
         return added
 
 
+class _FusedPyramid(nn.Module):
+    """What torchvision's `FeaturePyramidNetwork` does whose blocks are convolutions; a third less memory."""
+
+    def __init__(self, pyramid: FeaturePyramidNetwork) -> None:
+        super().__init__()
+        self.inner = nn.ModuleList(FusedConvNorm(block[0]) for block in pyramid.inner_blocks)
+        self.outer = nn.ModuleList(FusedConvNorm(block[0]) for block in pyramid.layer_blocks)
+        self.extra = pyramid.extra_blocks
+
+    def forward(self, maps: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Maps ``Tensor[B, C, H, W]``, the largest first, -> as many with equal channels, and further ones."""
+        names, given = list(maps), list(maps.values())
+        found: list[Tensor] = []
+        above: Tensor | None = None
+        for inner, outer, own in reversed(list(zip(self.inner, self.outer, given, strict=True))):
+            above = inner(own, add=None if above is None else interpolate(above, size=own.shape[2:], mode="nearest"))
+            found.insert(0, outer(above))
+        if self.extra is not None:
+            found, names = self.extra(found, given, names)
+        return OrderedDict(zip(names, found, strict=True))
+
+
+def _blocks(pyramid: FeaturePyramidNetwork) -> list[nn.Module]:
+    return [*pyramid.inner_blocks, *pyramid.layer_blocks]
+
+
 class _FusedConvRelu(nn.Module):
     """What torchvision's `Conv2dNormActivation` does that ends in a ReLU, its norm folded into the convolution."""
 
@@ -76,8 +106,15 @@ class _FusedConvRelu(nn.Module):
 
 
 def _ends_in_relu(layers: Conv2dNormActivation) -> bool:
-    kinds = [type(layer) for layer in layers if not isinstance(layer, nn.Identity)]
-    return kinds == [nn.Conv2d, nn.ReLU]
+    return _kinds(layers) == [nn.Conv2d, nn.ReLU]
+
+
+def _is_linear(block: nn.Module) -> bool:
+    return isinstance(block, nn.Sequential) and _kinds(block) == [nn.Conv2d]
+
+
+def _kinds(layers: nn.Sequential) -> list[type[nn.Module]]:
+    return [type(layer) for layer in layers if not isinstance(layer, nn.Identity)]
 
 
 class _RegionPool(nn.Module):

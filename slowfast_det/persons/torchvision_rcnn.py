@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Self
 
 import torch
@@ -54,12 +55,16 @@ class TorchvisionDetector:
         self._options = options
         self._name = name
         self._kept = options.kept(classes, name)
-        self._use(network.eval())
+        self._network = network.eval()
 
-    def _use(self, network: FasterRCNN) -> None:
-        self._network = network
-        self._device = next(network.parameters()).device
-        self._fast = for_inference(network, parts_of, self._options.precision, self._device)
+    @property
+    def _device(self) -> torch.device:
+        device: torch.device = next(self._network.parameters()).device
+        return device
+
+    @cached_property
+    def _fast(self) -> FasterRCNN:
+        return for_inference(self._network, parts_of, self._options.precision, self._device)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -105,7 +110,8 @@ class TorchvisionDetector:
     def to(self, device: torch.device | str) -> Self:
         """The detector on another device."""
         moved = copy.copy(self)
-        moved._use(self._network.to(device))
+        moved.__dict__.pop("_fast", None)
+        moved._network = self._network.to(device)
         return moved
 
 

@@ -175,11 +175,11 @@ def test_a_norm_without_a_convolution_before_it_stays():
 def test_half_precision_within_the_parts_only():
     torch.manual_seed(0)
     network = detection.fasterrcnn_mobilenet_v3_large_320_fpn(weights=None, weights_backbone=None).eval()
-    seen = {}
-    for name, part in zip(("backbone", "rpn", "head", "predictor"), parts_of(network), strict=True):
-        inner = [module for module in part.modules() if isinstance(module, nn.Conv2d | nn.Linear)][-1]
-        inner.register_forward_hook(lambda _, inputs, output, name=name: seen.update({name: output.dtype}))
     fast = for_inference(network, parts_of, "bf16", CPU)
+    seen = {}
+    for name, part in zip(("backbone", "rpn", "head", "predictor"), parts_of(fast), strict=True):
+        inner = [module for module in part.modules() if isinstance(module, nn.Linear | fused.FusedConvNorm)][0]
+        inner.register_forward_hook(lambda _, inputs, output, name=name: seen.update({name: output.dtype}))
     with torch.no_grad():
         features = fast.backbone(torch.randn(1, 3, 64, 96))
         logits, deltas = fast.rpn.head(list(features.values()))
