@@ -178,7 +178,7 @@ def test_half_precision_within_the_parts_only():
     fast = for_inference(network, parts_of, "bf16", CPU)
     seen = {}
     for name, part in zip(("backbone", "rpn", "head", "predictor"), parts_of(fast), strict=True):
-        inner = [module for module in part.modules() if isinstance(module, nn.Linear | fused.FusedConvNorm)][0]
+        inner = next(module for module in part.modules() if isinstance(module, nn.Linear | fused.FusedConvNorm))
         inner.register_forward_hook(lambda _, inputs, output, name=name: seen.update({name: output.dtype}))
     with torch.no_grad():
         features = fast.backbone(torch.randn(1, 3, 64, 96))
