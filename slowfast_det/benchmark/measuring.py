@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from slowfast_det.allocation import give_freed_memory_back
 
 Way = Callable[[], object]
 
@@ -123,6 +126,8 @@ def _peak_mb(way: Way, device: torch.device) -> float | None:
         torch.cuda.reset_peak_memory_stats(device)
         way()
         return torch.cuda.max_memory_allocated(device) / 1e6
+    gc.collect()
+    give_freed_memory_back()
     try:
         Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     except OSError:

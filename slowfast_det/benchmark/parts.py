@@ -83,13 +83,11 @@ def network_part(setting: Setting) -> Part:
     if setting.compiled:
         for precision in ("fp32", *setting.halves):
             fast[f"{precision}, compiled"] = written.optimized(precision, compile=True)
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        written(clip, boxes)
     ways: dict[str, Way] = {"as written": partial(_infer, written, clip, boxes)}
     ways |= {name: partial(_infer, network, clip, boxes) for name, network in fast.items()}
     height, width = setting.clip_size
     told = f"{setting.model.name}, {setting.batch} x {height}x{width}, {setting.persons} persons each"
-    return Part("network", told, "clips", setting.batch, counter.get_total_flops() / 1e9, ways)
+    return Part("network", told, "clips", setting.batch, _gflop(ways["as written"]), ways)
 
 
 def persons_part(setting: Setting) -> Part:
@@ -104,7 +102,7 @@ def persons_part(setting: Setting) -> Part:
     for precision in ("fp32", "auto", *setting.halves):
         ways[precision] = partial(_detector(setting, precision, network), frames)
     told = f"{setting.detector}, {setting.batch} x {film.height}x{film.width}"
-    return Part("persons", told, "frames", setting.batch, None, ways)
+    return Part("persons", told, "frames", setting.batch, _gflop(ways["torchvision"]), ways)
 
 
 def loading_part(setting: Setting) -> Part:
@@ -166,12 +164,13 @@ def network_way(setting: Setting) -> Way:
 
 def training_part(setting: Setting) -> Part:
     """Forward, backward and update, of a clip that is there; the first way is fp32 in torch's usual layout."""
-    ways: dict[str, Way] = {"fp32, usual layout": _training_step(setting, "fp32", torch.contiguous_format)}
+    plain = _training_step(setting, "fp32", torch.contiguous_format)
+    ways: dict[str, Way] = {"fp32, usual layout": plain}
     for precision in ("fp32", *setting.halves):
         ways[precision] = _training_step(setting, precision, torch.channels_last_3d)
     height, width = setting.clip_size
     told = f"{setting.model.name}, {setting.batch} x {height}x{width}, {setting.persons} persons each"
-    return Part("training", told, "clips", setting.batch, None, ways)
+    return Part("training", told, "clips", setting.batch, _gflop(plain), ways)
 
 
 PARTS: Mapping[str, Callable[[Setting], Part]] = {
@@ -214,6 +213,14 @@ def _inputs(setting: Setting) -> tuple[Tensor, Tensor]:
 def _infer(network: nn.Module, clip: Tensor, boxes: Tensor) -> None:
     with torch.inference_mode():
         network(clip, boxes)
+
+
+def _gflop(way: Way) -> float:
+    """Multiplications and additions of a call that is made of torch's own layers, in billions."""
+    with FlopCounterMode(display=False) as counter:
+        way()
+    flop: int = counter.get_total_flops()
+    return flop / 1e9
 
 
 def _plain(network: nn.Module, frames: Sequence[Image], device: torch.device) -> None:
