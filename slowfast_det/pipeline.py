@@ -88,7 +88,9 @@ class ActionDetector:
             else persons
         )
         self.smoothing = smoothing
-        self.batch = batch or (8 if self.device.type == "cuda" else 1)
+        if batch is not None and (not isinstance(batch, int) or batch < 1):
+            raise InputError(f"batch is {batch!r}; a whole number from 1 on, or None, is expected")
+        self.batch = usual_batch(self.device.type) if batch is None else batch
         self.finding, self.scoring = Lock(), Lock()  # held by who lets a network compute
 
     def __call__(self, source: str | Path, span: Span = Span(), frame_rate: float = 30.0) -> FilmResult:
@@ -113,6 +115,11 @@ class ActionDetector:
         return FilmRun(self, open_film(source, frame_rate), span, name)
 
 
+def usual_batch(kind: str) -> int:
+    """Key frames that a device computes at once if nobody says how many; a processor gains nothing by more."""
+    return 8 if kind == "cuda" else 1
+
+
 class FilmRun(Iterator[Keyframe]):
     """One film on its way through a detector.
 
@@ -121,6 +128,31 @@ class FilmRun(Iterator[Keyframe]):
         total: how many key frames will come, as far as the film's own words can be trusted; or None.
         timings: seconds spent so far.
     """
+
+    def __init__(self, detector: ActionDetector, film: FrameSource, span: Span, name: str | None = None) -> None:
+        work = _Work(detector, film, span, name)  # which does not know of this one: dropping it ends the threads
+        self.info, self.total, self.timings = work.info, work.total, work.timings
+        self._film = film
+        overlapping = detector.device.type == "cuda"  # a GPU computes while results are written; a CPU is busy anyway
+        self._keyframes = Ahead(work.run(), detector.batch) if overlapping else work.run()
+
+    def __next__(self) -> Keyframe:
+        return next(self._keyframes)
+
+    def close(self) -> None:
+        """Let go of the film before its end."""
+        self._keyframes.close()
+        self._film.close()  # also where not one key frame was asked for
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Work:
+    """How one film becomes key frames."""
 
     def __init__(self, detector: ActionDetector, film: FrameSource, span: Span, name: str | None = None) -> None:
         self.info: FilmInfo = film.info if name is None else replace(film.info, name=name)
@@ -132,13 +164,8 @@ class FilmRun(Iterator[Keyframe]):
         self._given = self._given_persons(given) if isinstance(given, PrecomputedBoxes) else None
         self._fixed = self._fixed_moments()
         self.total = self._count()
-        overlapping = detector.device.type == "cuda"  # a GPU computes while results are written; a CPU is busy anyway
-        self._keyframes = Ahead(self._run(), detector.batch) if overlapping else self._run()
 
-    def __next__(self) -> Keyframe:
-        return next(self._keyframes)
-
-    def _run(self) -> Generator[Keyframe]:
+    def run(self) -> Generator[Keyframe]:
         """The spine: film -> clips -> persons -> scores -> key frames."""
         association, smoothing = Association(), self._detector.smoothing
         with self._film as film, ExitStack() as threads:
@@ -254,17 +281,6 @@ class FilmRun(Iterator[Keyframe]):
         if span.end is not None and (duration is None or span.end < duration):
             return math.floor(round((span.end - span.start) / span.every, 9)) + 1
         return None if duration is None else max(0, math.ceil(round((duration - span.start) / span.every, 9)))
-
-    def close(self) -> None:
-        """Let go of the film before its end."""
-        self._keyframes.close()
-        self._film.close()  # also where not one key frame was asked for
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def resolve_device(name: str) -> torch.device:

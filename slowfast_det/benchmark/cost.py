@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from textwrap import wrap
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ava_tools.report_figures import style
+from ava_tools.safe_pickle import shown
 from slowfast_det.benchmark.measuring import Measured, Part, Way
 from slowfast_det.benchmark.parts import Setting, fixed_detector, network_way
 from slowfast_det.clips.geometry import clip_size
@@ -41,9 +43,10 @@ def length_cost(setting: Setting) -> Cost:
     """Whole predictions of the film's beginning."""
     whole = setting.film.duration or _ROUGHLY
     action = fixed_detector(setting)
-    ends = [round(share * whole, 1) for share in _SHARES]
+    ends = list(dict.fromkeys(round(share * whole, 1) or 0.1 for share in _SHARES))
     ways: dict[str, Way] = {f"{end:g} s": partial(action, setting.film.path, Span(end=end)) for end in ends}
-    told = f"predict, {setting.film.height}x{setting.film.width}, a key frame a second, {setting.usual}"
+    size = f"{setting.film.height}x{setting.film.width}"
+    told = f"{_who(setting)}, {setting.detector}, {size}, a key frame a second, {setting.usual}"
     return Cost(Part("length of the film", told, "calls", 1, None, ways), "seconds of film", ends)
 
 
@@ -51,20 +54,24 @@ def boxes_cost(setting: Setting) -> Cost:
     """The action network on one clip with few or many persons."""
     ways = {f"{count} boxes": network_way(replace(setting, persons=count, batch=1)) for count in _BOXES}
     height, width = setting.clip_size
-    told = f"network, {height}x{width}, {setting.usual}"
+    told = f"{_who(setting)}, {height}x{width}, {setting.usual}"
     return Cost(Part("boxes of a key frame", told, "clips", 1, None, ways), "boxes", _BOXES)
 
 
 def size_cost(setting: Setting) -> Cost:
     """The action network on small and large clips."""
     film, look = setting.film, setting.model.clip
-    sizes = [clip_size(film.height, film.width, side, look.geometry) for side in _SIDES]
+    sizes = list(dict.fromkeys(clip_size(film.height, film.width, side, look.geometry) for side in _SIDES))
     ways = {
         f"{height}x{width}": network_way(replace(setting, size=(height, width), batch=1)) for height, width in sizes
     }
-    told = f"network, {setting.persons} persons, {setting.usual}"
+    told = f"{_who(setting)}, {setting.persons} persons, {setting.usual}"
     amounts = [height * width / 1000 for height, width in sizes]
     return Cost(Part("size of the clips", told, "clips", 1, None, ways), "thousand pixels of a frame", amounts)
+
+
+def _who(setting: Setting) -> str:
+    return shown(Path(setting.model.name).name)
 
 
 COSTS: Sequence[Callable[[Setting], Cost]] = (length_cost, boxes_cost, size_cost)
@@ -91,7 +98,7 @@ def _plot(axes: Axes, cost: Cost, measured: Sequence[Measured]) -> None:
     below = [1000 * (each.median - each.spread[0]) for each in measured]
     above = [1000 * (each.spread[1] - each.median) for each in measured]
     axes.errorbar(cost.amounts, medians, yerr=(below, above), marker="o", markersize=4, capsize=3, color="#0072b2")
-    axes.set_title(f"{cost.part.name}\n{cost.part.told}", fontsize=8)
+    axes.set_title("\n".join([cost.part.name, *wrap(cost.part.told, 60)]), fontsize=8)
     axes.set_xlabel(cost.axis)
     axes.set_ylabel("ms", color="#0072b2")
     axes.set_xlim(left=0)

@@ -76,18 +76,18 @@ class Setting:
 
 
 def network_part(setting: Setting) -> Part:
-    """The action network on clips that are there."""
+    """The action network on clips that are there, as `--precision` says; fp32 is as it is written."""
     written, (clip, boxes) = setting.model.network, _inputs(setting)
-    fast: dict[str, nn.Module] = {"fp32": written.optimized("fp32")}
+    fast: dict[str, nn.Module] = {"auto": written.optimized("auto")}
     fast |= {precision: written.optimized(precision) for precision in setting.halves}
     if setting.compiled:
-        for precision in ("fp32", *setting.halves):
+        for precision in ("auto", *setting.halves):
             fast[f"{precision}, compiled"] = written.optimized(precision, compile=True)
-    ways: dict[str, Way] = {"as written": partial(_infer, written, clip, boxes)}
+    ways: dict[str, Way] = {"fp32": partial(_infer, written, clip, boxes)}
     ways |= {name: partial(_infer, network, clip, boxes) for name, network in fast.items()}
     height, width = setting.clip_size
     told = f"{setting.model.name}, {setting.batch} x {height}x{width}, {setting.persons} persons each"
-    return Part("network", told, "clips", setting.batch, _gflop(ways["as written"]), ways)
+    return Part("network", told, "clips", setting.batch, _gflop(ways["fp32"]), ways)
 
 
 def persons_part(setting: Setting) -> Part:
@@ -145,7 +145,8 @@ def predict_part(setting: Setting) -> Part:
             detector([frame])
             _infer(action.scorer.network, clip, boxes)
 
-    told = f"{shown(setting.film.name)}, {setting.film.height}x{setting.film.width}, {precision}"
+    film = f"{shown(setting.film.name)}, {setting.film.height}x{setting.film.width}"
+    told = f"{setting.model.name}, {setting.detector}, {film}, {setting.persons} persons, {precision}"
     ways: Mapping[str, Way] = {"network and detector alone": alone, "predict": lambda: action(setting.film.path)}
     return Part("predict", told, "key frames", key_frames, None, ways)
 

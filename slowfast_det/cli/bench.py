@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from ava_tools.atomic import replacing
+from ava_tools.cli.outputs import save_under
 from ava_tools.cli.run import MisuseError, console
 from ava_tools.errors import InputError
 from ava_tools.safe_pickle import shown
@@ -48,7 +48,8 @@ def bench(
 ) -> None:
     """Measure how fast this machine does everything, beside what it can do at all.
 
-    Each part is done in several ways, in turn within each round, so that a busy machine disturbs them alike.
+    Each part is done in several ways, in turn within each round, so that a busy machine disturbs them alike. The column
+    times is the median of what the rounds say; the limit is the largest matrix product that this machine did.
 
     Args:
         parts: network, persons, loading, predict, training; or cost: how the time grows with the length of the film,
@@ -63,9 +64,9 @@ def bench(
         batch: Clips or frames at once, of network, persons and training.
         boxes: Persons of a clip.
         rounds: How often everything is done.
-        compile: Measure torch.compile too, which takes a minute.
+        compile: Measure the network by torch.compile too, which takes a minute.
         device: auto, cpu, cuda, cuda:1, ...
-        out: A file for all figures, to compare with.
+        out: A file for all figures, to compare with; an existing one stays, and the next free name is used.
         against: Such a file, of another time or version; the table says how many times as fast everything became.
         picture: Draw the part cost: a .png or .svg file.
     """
@@ -85,6 +86,8 @@ def bench(
     wanted = _size(size)
     chosen = resolve_device(device)
     _check_files(out, picture, parts)
+    if against is not None and not against.is_file():
+        raise InputError(f"{against}: no such file")
     before = None if against is None else read_record(against)
     loaded = (untrained_model(config or _USUAL) if model is None else load_model(model, config)).to(chosen)
     loaded.network.eval()
@@ -106,12 +109,10 @@ def bench(
             costs += [] if cost is None else [(cost, found)]
             _print(_table(found, machine, before))
     if out is not None:
-        save_record(out, machine, measured)
-        print(out)
+        print(save_under(out, False, (), lambda path: save_record(path, machine, measured)))
     if picture is not None:
-        with replacing(picture) as temporary:
-            save_cost_figure(costs, f"{shown(info.name)} on {machine.name}", temporary)
-        print(picture)
+        title = f"{shown(info.name)} on {machine.name}"
+        print(save_under(picture, False, (), lambda path: save_cost_figure(costs, title, path)))
 
 
 def _check_files(out: Path | None, picture: Path | None, parts: Sequence[PartName]) -> None:
@@ -123,6 +124,8 @@ def _check_files(out: Path | None, picture: Path | None, parts: Sequence[PartNam
     for file in (out, picture):
         if file is not None and not file.resolve().parent.is_dir():
             raise InputError(f"{file}: there is no folder {file.parent}; it is expected to be there")
+        if file is not None and file.exists() and not file.is_file():
+            raise InputError(f"{file}: is no regular file; a name for a new one is expected")
 
 
 def _each(parts: Sequence[str], setting: Setting, rounds: int) -> Iterator[tuple[Cost | None, list[Measured]]]:
@@ -171,10 +174,12 @@ def _table(found: Sequence[Measured], machine: Machine, before: dict[tuple[str, 
     headings = ["", "ms", "quartiles", f"{first.unit}/s", "times", "GFLOP/s", "of the limit", "peak MB"]
     for heading in [*headings, *(["than before"] if before is not None else [])]:
         table.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
+    limits = dict(machine.gflop_a_second)
+    limits["auto"] = limits.get("bf16", limits["fp32"]) if machine.device == "cuda" else limits["fp32"]
     for each in found:
         low, high = each.spread
         speed = each.gflop_a_second
-        limit = machine.gflop_a_second.get(each.way.partition(",")[0], machine.gflop_a_second["fp32"])
+        limit = limits.get(each.way.partition(",")[0], limits["fp32"])
         row = [
             each.way,
             f"{1000 * each.median:,.1f}",

@@ -74,13 +74,17 @@ def _hardware(device: torch.device) -> Iterator[tuple[str, str]]:
 
 def _precisions(device: torch.device) -> Iterator[tuple[str, str]]:
     """How fast each precision is here, and what ``auto`` is."""
+    from slowfast_det.cli.predict import usual_workers
+    from slowfast_det.pipeline import usual_batch
     from slowfast_det.precision import resolve_precision
 
     auto = resolve_precision("auto", device)
     meant = "fp32, equal but for rounding to what is written" if auto == "fp32" else auto
     yield "--precision auto", meant
     for each in _measured(device):
-        yield f"  {each.way}", f"{1000 * each.median:,.0f} ms a small clip, {each.times:.1f} times as fast as written"
+        yield f"  {each.way}", f"{1000 * each.median:,.0f} ms a small clip, {each.times:.1f} times as fast as fp32"
+    yield "--batch", f"{usual_batch(device.type)} key frames at once, where none are said"
+    yield "--workers", f"{usual_workers(device.type)} films side by side, where none are said"
 
 
 def _measured(device: torch.device) -> Sequence[Measured]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event, Lock
+from threading import Condition, get_ident
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from ava_tools.cli.outputs import claim_names
 from ava_tools.cli.run import MisuseError, console, tell
 from ava_tools.errors import InputError
 from ava_tools.labels import split_names
@@ -146,25 +148,62 @@ def predict(
         frame_rate,
     )
     with job.bars:
-        fine = _side_by_side(job, films, workers or _usual_workers(detector.device.type))
+        fine = _side_by_side(job, films, workers or usual_workers(detector.device.type))
     return 0 if fine and not problems else 1
 
 
-def _usual_workers(kind: str) -> int:
+def usual_workers(kind: str) -> int:
+    """Films that are looked at side by side if nobody says how many."""
     return 1 if kind == "cpu" else max(1, min(4, (os.cpu_count() or 1) // 4))
 
 
 def _side_by_side(job: _Job, films: Sequence[Path], workers: int) -> bool:
     """Predict films; whether all of them went well."""
     if workers == 1 or len(films) == 1:
-        return all([job.predict(film) for film in films])
+        return all([job.predict(number, film) for number, film in enumerate(films)])
     with ThreadPoolExecutor(workers) as pool:
         try:
-            return all(list(pool.map(job.predict, films)))
+            return all(list(pool.map(job.predict, range(len(films)), films)))
         except BaseException:
-            job.stopping.set()
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            job.turns.interrupt()
             raise
+
+
+class _Turns:
+    """Threads that look at a film each: names are given in the films' order, and all can be interrupted."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._named: set[int] = set()
+        self._threads: set[int] = set()
+
+    @contextmanager
+    def of(self, number: int) -> Iterator[None]:
+        """While a thread looks at a film."""
+        self._threads.add(get_ident())
+        try:
+            yield
+        finally:
+            self._threads.discard(get_ident())
+            self.pass_on(number)
+
+    def wait(self, number: int) -> None:
+        """Wait until all films before this one have their names, or never will."""
+        with self._changed:
+            while not self._changed.wait_for(lambda: self._named.issuperset(range(number)), 0.2):
+                pass
+
+    def pass_on(self, number: int) -> None:
+        """This film has its name."""
+        with self._changed:
+            self._named.add(number)
+            self._changed.notify_all()
+
+    def interrupt(self) -> None:
+        """Do to the threads what Ctrl-C does to the main one, wherever they are."""
+        for thread in list(self._threads):
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt))
 
 
 @dataclass(frozen=True)
@@ -180,27 +219,26 @@ class _Job:
     overwrite: bool
     frame_rate: float
     written: set[str] = field(default_factory=set)
-    naming: Lock = field(default_factory=Lock)
-    stopping: Event = field(default_factory=Event)
+    turns: _Turns = field(default_factory=_Turns)
     bars: Progress = field(default_factory=film_bars)
 
-    def predict(self, film: Path) -> bool:
+    def predict(self, number: int, film: Path) -> bool:
         """Predict one film; a failure is told in one sentence and does not stop the others."""
         try:
-            with self.detector.stream(film, self.span, self.frame_rate) as run:
-                self._write(film, run)
+            with self.turns.of(number), self.detector.stream(film, self.span, self.frame_rate) as run:
+                self.turns.wait(number)
+                paths = claim_names(self.out, run.info.name, self.formats, self.overwrite, self.written, self.inputs)
+                self.turns.pass_on(number)
+                self._write(film, run, paths)
         except Exception as problem:
             tell(problem)
             return False
         return True
 
-    def _write(self, film: Path, run: FilmRun) -> None:
+    def _write(self, film: Path, run: FilmRun, paths: Sequence[Path]) -> None:
         """Write key frames as they come; what was written stays, whatever happens."""
-        from ava_tools.cli.outputs import claim_names
         from slowfast_det.result_files import open_result
 
-        with self.naming:
-            paths = claim_names(self.out, run.info.name, self.formats, self.overwrite, self.written, self.inputs)
         progress = KeyframeProgress(run, self.bars)
         files: list[ResultFile] = []
         complete = False
@@ -213,12 +251,10 @@ class _Job:
                     for file in files:
                         file.write(keyframe)
                     progress.advance(keyframe)
-                    if self.stopping.is_set():
-                        raise KeyboardInterrupt
             complete = True
         finally:
             with ExitStack() as closing:  # what follows is done in reverse, all of it even if some fails
-                closing.callback(_announce, paths, progress, complete)
+                closing.push(lambda kind, *_: _announce(paths, progress, complete and kind is None))
                 for file in files:
                     closing.callback(file.close, complete)
 
@@ -239,6 +275,9 @@ def _load(model: str | None, config: str | None) -> Model:
     if model is not None:
         return load_model(model, config)
     assert config is not None
+    import torch
+
+    torch.manual_seed(0)  # the same network each time
     untrained = untrained_model(config)
     console.print(f"warning: no --model is given: the network {config} is untrained, its scores mean nothing")
     return untrained

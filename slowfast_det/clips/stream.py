@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from typing import Self
@@ -22,9 +23,6 @@ class ClipStream(Iterator[Clip]):
 
     Of a film that is not short, frames that no clip needs are not decoded where its coding allows that. Leave it by
     ``with`` before the film is closed.
-
-    Attributes:
-        seen: seconds of the film that are decoded so far; a film may end before it says.
     """
 
     def __init__(
@@ -49,14 +47,14 @@ class ClipStream(Iterator[Clip]):
             num_frames, sampling_rate, index_base, include_end, keyframes: see `stream_clips`.
             depth: clips that are made before they are taken.
         """
-        self.seen = 0.0
+        self._reach = _Reach()
         needed = stream_moments(moments(), num_frames, sampling_rate, index_base)
         if film.info.duration is None or film.info.duration > _SHORT:
             read = film.frames(moments=needed)
         else:
             read = film.frames(next(needed, Fraction(0)) - SHOWN_FOR / 2)
         with ExitStack() as threads:
-            frames = threads.enter_context(Ahead(self._watched(film, read), _FRAMES_AHEAD))
+            frames = threads.enter_context(Ahead(_watched(read, self._reach, 1 / film.info.rate), _FRAMES_AHEAD))
             clips = stream_clips(
                 frames,
                 moments(),
@@ -71,10 +69,10 @@ class ClipStream(Iterator[Clip]):
             self._clips = threads.enter_context(Ahead(clips, depth))
             self._threads = threads.pop_all()
 
-    def _watched(self, film: FrameSource, frames: Iterator[Frame]) -> Generator[Frame]:
-        for frame in frames:
-            self.seen = float(frame.time + 1 / film.info.rate)
-            yield frame
+    @property
+    def seen(self) -> float:
+        """Seconds of the film that are decoded so far; a film may end before it says."""
+        return self._reach.seen
 
     def __next__(self) -> Clip:
         return next(self._clips)
@@ -84,3 +82,14 @@ class ClipStream(Iterator[Clip]):
 
     def __exit__(self, *_: object) -> None:
         self._threads.close()
+
+
+@dataclass
+class _Reach:
+    seen: float = 0.0
+
+
+def _watched(frames: Iterator[Frame], reach: _Reach, length: Fraction) -> Generator[Frame]:
+    for frame in frames:
+        reach.seen = float(frame.time + length)
+        yield frame

@@ -1,5 +1,6 @@
 """Work ahead in a thread: order, room, errors, and that nothing goes on after it is left."""
 
+import gc
 import threading
 import time
 
@@ -72,3 +73,26 @@ def test_one_that_waits_for_another():
     with Ahead(counted([], 10**9, ended), 2) as first, Ahead((2 * n for n in first), 2) as second:
         assert [next(second) for _ in range(5)] == [0, 2, 4, 6, 8]
     assert len(ended) == 1
+
+
+def test_nothing_comes_after_it_was_left():
+    def slow():
+        for number in range(10):
+            time.sleep(0.05)
+            yield number
+
+    things = Ahead(slow(), 2)
+    time.sleep(0.02)
+    things.close()
+    things.close()
+    assert next(things, "nothing") == "nothing"
+
+
+def test_one_that_is_forgotten_ends_its_thread():
+    ended = []
+    things = Ahead(counted([], 10**9, ended), 2)
+    assert next(things) == 0
+    del things
+    gc.collect()
+    assert len(ended) == 1
+    assert not ended[0].is_alive()

@@ -79,12 +79,12 @@ def test_the_command(command, gallery, tmp_path, monkeypatch):
         "network: untrained tiny, 1 x 64x96, 2 persons each",
         "persons: small",
         "loading: film",
-        "predict: film",
+        "predict: untrained tiny, small_faster_rcnn, film",
     ):
         assert title in first.out
     record = json.loads((tmp_path / "first.json").read_text())["measured"]
     ways = {(each["part"], each["way"]) for each in record}
-    assert {("network", "as written"), ("network", "fp32"), ("persons", "torchvision"), ("training", "fp32")} <= ways
+    assert {("network", "fp32"), ("network", "auto"), ("persons", "torchvision"), ("training", "fp32")} <= ways
     assert all(len(each["seconds"]) == 2 and min(each["seconds"]) > 0 for each in record)
     gflop = {each["gflop"] for each in record if each["part"] == "network"}
     assert len(gflop) == 1, "all ways of the network do the same"

@@ -17,8 +17,9 @@ def test_what_is_told(command, monkeypatch, tmp_path):
     assert told["device"].startswith("cpu: ")
     assert told["device"].endswith(f", {torch.get_num_threads()} threads")
     assert told["--precision auto"].startswith("fp32")
-    assert told["as written"].endswith("1.0 times as fast as written")
-    assert re.fullmatch(r"[\d,]+ ms a small clip, [\d.]+ times as fast as written", told["fp32"])
+    assert told["fp32"].endswith("1.0 times as fast as fp32")
+    assert re.fullmatch(r"[\d,]+ ms a small clip, [\d.]+ times as fast as fp32", told["auto"])
+    assert told["--batch"].startswith("1 key frames")
     assert told["weights"].startswith("0 published ones in ")
 
 

@@ -420,8 +420,9 @@ def test_clips_hold_no_more_in_a_longer_film(every, clips_of_400):
 def test_a_stream_holds_no_more_in_a_longer_film(tiny_model, stub, smoothing):
     for count in (300, 6000):
         source = Pictures(count)
-        run = FilmRun(ActionDetector(tiny_model, stub([]), "cpu", smoothing=smoothing), source, Span())
-        run._detector.persons.frames = _Forgetful()
+        detector = ActionDetector(tiny_model, stub([]), "cpu", smoothing=smoothing)
+        detector.persons.frames = _Forgetful()
+        run = FilmRun(detector, source, Span())
         assert sum(1 for _ in run) == count // 30
         assert source.most["frames"] <= 12  # eight wait to be cut into clips
         assert source.most["pictures"] <= 9

@@ -404,7 +404,14 @@ def test_overwrite_replaces(predict, film, given):
     assert Path("predictions/film.csv").stat().st_size < full / 50
 
 
-@pytest.mark.parametrize("options", [pytest.param([], id="plain"), pytest.param(["--overwrite"], id="overwrite")])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param([], id="plain"),
+        pytest.param(["--overwrite"], id="overwrite"),
+        pytest.param(["--workers", "3"], id="side by side"),
+    ],
+)
 def test_films_of_one_name_do_not_collide(predict, gallery, detecting, inspect, tmp_path, options):
     detecting([TWO[0]])
     for folder, name in (("a", "short"), ("b", "single"), ("c", "ten")):
@@ -412,8 +419,9 @@ def test_films_of_one_name_do_not_collide(predict, gallery, detecting, inspect, 
         shutil.copy(gallery / f"{name}.mp4", tmp_path / folder / "film.mp4")
     sources = ["a/film.mp4", "b/film.mp4", "c/film.mp4"]
     done = predict(*sources, "--persons", "known", "--save", "csv,mp4", *options)
-    assert done.paths == ["film.csv", "film.mp4", "film-2.csv", "film-2.mp4", "film-3.csv", "film-3.mp4"]
-    counts = [len(inspect(Path("predictions") / path).times) for path in done.paths[1::2]]
+    paths = sorted(done.paths, key=lambda name: (len(name), name))  # side by side, the shortest film is done first
+    assert paths == ["film.csv", "film.mp4", "film-2.csv", "film-2.mp4", "film-3.csv", "film-3.mp4"]
+    counts = [len(inspect(Path("predictions") / path).times) for path in paths[1::2]]
     assert counts == [12, 1, 30]
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import gc
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
+from threading import enumerate as enumerate_threads
 
 import numpy as np
 import pytest
@@ -110,6 +112,11 @@ def test_overlapping_changes_nothing(tiny_model, stub, gallery, monkeypatch, tmp
         np.testing.assert_array_equal(scores(detector, gallery / "film.mp4"), expected)
         with detector.stream(gallery / "film.mp4") as run:  # left in the middle
             np.testing.assert_array_equal(next(run).scores, expected[: len(TWO)])
+        run = detector.stream(gallery / "film.mp4")  # forgotten in the middle
+        next(run)
+        del run
+        gc.collect()
+        assert [thread for thread in enumerate_threads() if thread.daemon] == []
         with pytest.raises(InputError, match=r"broken\.mp4: not a film"):
             detector(broken)
 
