@@ -24,7 +24,7 @@ class Ahead(Iterator[T], Generic[T]):
     def __init__(self, things: Generator[T], depth: int) -> None:
         """Begin at once."""
         self._making = _Making(things, depth)
-        thread = Thread(target=self._making.run, daemon=True)
+        thread = Thread(target=self._making.run, name="ahead", daemon=True)
         thread.start()
         self._finish = finalize(self, _leave, self._making, thread)
 
