@@ -23,6 +23,7 @@ from torch import nn
 from torchvision.models.detection import FasterRCNN
 
 from ava_tools.media.frames import Image
+from slowfast_det.device import resolve_device
 from slowfast_det.persons.detectron2_native import NativeDetector
 from slowfast_det.persons.detectron2_network import Detectron2Network
 from slowfast_det.persons.detectron2_rcnn import Detectron2Detector
@@ -32,7 +33,6 @@ from slowfast_det.persons.options import COCO_CLASSES, COCO_LABELS, DetectorOpti
 from slowfast_det.persons.protocol import PersonDetector
 from slowfast_det.persons.torchvision_networks import DETECTORS, SMALL, V1, build
 from slowfast_det.persons.torchvision_rcnn import TorchvisionDetector
-from slowfast_det.pipeline import resolve_device
 from slowfast_det.precision import Precision
 
 Way = Callable[[], object]

@@ -13,7 +13,7 @@ import torch.distributed as dist
 from torch import nn
 
 from ava_tools.errors import InputError
-from slowfast_det.pipeline import resolve_device
+from slowfast_det.device import resolve_device
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,12 @@ import math
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from threading import Lock
 from time import perf_counter
-from typing import Self, TypeVar
+from typing import Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ava_tools.boxes import Boxes, to_unit
@@ -24,10 +22,12 @@ from ava_tools.media.probe import FilmInfo
 from ava_tools.media.reader import open_film
 from slowfast_det.ahead import Ahead
 from slowfast_det.association import Association
+from slowfast_det.batches import in_batches, usual_batch
 from slowfast_det.checkpoints.model import Model, load_model
 from slowfast_det.clips.geometry import boxes_in_clip, clip_size
 from slowfast_det.clips.sample import Clip
 from slowfast_det.clips.stream import ClipStream
+from slowfast_det.device import resolve_device
 from slowfast_det.keyframe import Keyframe
 from slowfast_det.persons.loading import load_person_detector
 from slowfast_det.persons.precomputed import PrecomputedBoxes
@@ -41,7 +41,6 @@ from slowfast_det.span import Span
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
 FoundPersons = tuple[Boxes, NDArray[np.float64]]
 """Persons of a key frame: unit boxes ``[K, 4]`` and their scores ``[K]``."""
 
@@ -115,11 +114,6 @@ class ActionDetector:
         return FilmRun(self, open_film(source, frame_rate), span, name)
 
 
-def usual_batch(kind: str) -> int:
-    """Key frames that a device computes at once if nobody says how many; a processor gains nothing by more."""
-    return 8 if kind == "cuda" else 1
-
-
 class FilmRun(Iterator[Keyframe]):
     """One film on its way through a detector.
 
@@ -173,7 +167,7 @@ class _Work:
             seen: Iterator[Sighting[Clip]] = looked
             if self._detector.device.type == "cuda":  # while a GPU scores persons, the next ones are found
                 seen = threads.enter_context(Ahead(looked, self._detector.batch))
-            for batch in self._batches(seen if smoothing is None else smoothing.over(seen)):
+            for batch in in_batches(seen if smoothing is None else smoothing.over(seen), self._detector.batch):
                 for one, scores in zip(batch, self._score(batch), strict=True):
                     persons = association.identify(one.boxes, one.time, one.classes)
                     labels = self._detector.model.labels
@@ -215,13 +209,9 @@ class _Work:
                 "%s: ends before second %g, where the key frames should begin", self.info.path, self._span.start
             )
 
-    def _batches(self, things: Iterator[T]) -> Iterator[list[T]]:
-        while batch := list(islice(things, self._detector.batch)):
-            yield batch
-
     def _persons(self, clips: Iterator[Clip]) -> Generator[Sighting[Clip]]:
         """The persons in the middle of each clip."""
-        for batch in self._batches(clips):
+        for batch in in_batches(clips, self._detector.batch):
             if self._given is None:
                 yield from self._find_persons(batch)
             else:
@@ -281,25 +271,6 @@ class _Work:
         if span.end is not None and (duration is None or span.end < duration):
             return math.floor(round((span.end - span.start) / span.every, 9)) + 1
         return None if duration is None else max(0, math.ceil(round((duration - span.start) / span.every, 9)))
-
-
-def resolve_device(name: str) -> torch.device:
-    """``auto`` or a device that this machine has.
-
-    Raises:
-        InputError: torch knows no such device, or it is not there.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        if device.type == "meta":
-            raise RuntimeError("it holds no numbers")
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as problem:
-        reason = str(problem).splitlines()[0].rstrip(".")
-        raise InputError(f"device {name!r} cannot be used ({reason}); auto, cpu or cuda is expected") from None
-    return device
 
 
 @contextmanager

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice, pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,13 +16,13 @@ from ava_tools.media.frames import FrameSource
 from ava_tools.media.library import Library
 from ava_tools.media.reader import open_film
 from ava_tools.tables import COORDINATES, KEY
+from slowfast_det.batches import in_batches
 from slowfast_det.clips.sample import Clip, stream_clips, stream_moments
 from slowfast_det.distributed import World
 from slowfast_det.moments import Moment
 from slowfast_det.persons.protocol import PersonDetector
 from slowfast_det.smoothing import Sighting, Smoothing
 
-T = TypeVar("T")
 _ON_GPU = 16  # key frames that are looked at together; one fills a CPU, and is safe before the next
 _FAR = 10.0  # seconds between key frames over which a film is entered anew, not read on
 
@@ -70,7 +69,7 @@ def find_persons(
     problems: list[str] = []
     for video, of_film in groupby(left[own.start : own.stop], key=lambda moment: moment.video):
         clips = _readable(library.films[video].path, frame_rate, [moment.time for moment in of_film], problems)
-        for batch in _batches(clips, 1 if world.device.type == "cpu" else _ON_GPU):
+        for batch in in_batches(clips, 1 if world.device.type == "cpu" else _ON_GPU):
             for sighting in _look(detector, batch, video):
                 keep(sighting)
                 found.append(sighting)
@@ -117,11 +116,6 @@ def _key_frames(film: FrameSource, times: Sequence[float]) -> Iterator[Clip]:
             include_end=True,
             keyframes=False,
         )
-
-
-def _batches(things: Iterator[T], size: int) -> Iterator[list[T]]:
-    while batch := list(islice(things, size)):
-        yield batch
 
 
 def of_moments(

@@ -132,9 +132,8 @@ def loading_part(setting: Setting) -> Part:
 
 def predict_part(setting: Setting) -> Part:
     """A whole prediction, against its network and detector alone, called as often."""
-    precision = setting.usual
-    detector = _detector(setting, precision, _drawn_detector(setting))
-    action = fixed_detector(setting)
+    persons = _FixedPersons(_detector(setting, setting.usual, _drawn_detector(setting)), setting.persons)
+    action = ActionDetector(setting.model, persons, str(setting.device), setting.usual)
     with open_film(setting.film.path) as source:
         frame = next(iter(source.frames())).rgb()
     key_frames = len(action(setting.film.path))
@@ -142,19 +141,18 @@ def predict_part(setting: Setting) -> Part:
 
     def alone() -> None:
         for _ in range(key_frames):
-            detector([frame])
+            persons.detector([frame])
             _infer(action.scorer.network, clip, boxes)
 
     film = f"{shown(setting.film.name)}, {setting.film.height}x{setting.film.width}"
-    told = f"{setting.model.name}, {setting.detector}, {film}, {setting.persons} persons, {precision}"
+    told = f"{setting.model.name}, {setting.detector}, {film}, {setting.persons} persons, {setting.usual}"
     ways: Mapping[str, Way] = {"network and detector alone": alone, "predict": lambda: action(setting.film.path)}
     return Part("predict", told, "key frames", key_frames, None, ways)
 
 
 def fixed_detector(setting: Setting) -> ActionDetector:
-    """Looks for persons with drawn weights, and finds some wherever they are not."""
-    detector = _detector(setting, setting.usual, _drawn_detector(setting))
-    persons = _FixedPersons(detector, setting.persons)
+    """Finds actions of persons that are looked for with drawn weights, and found wherever they are not."""
+    persons = _FixedPersons(_detector(setting, setting.usual, _drawn_detector(setting)), setting.persons)
     return ActionDetector(setting.model, persons, str(setting.device), setting.usual)
 
 
@@ -187,10 +185,10 @@ class _FixedPersons:
     """Looks for persons, and finds some wherever they are not."""
 
     def __init__(self, detector: PersonDetector, count: int) -> None:
-        self._detector, self._count = detector, count
+        self.detector, self._count = detector, count
 
     def __call__(self, frames: Sequence[Image]) -> list[PersonBoxes]:
-        self._detector(frames)
+        self.detector(frames)
         return [
             PersonBoxes(to_pixels(_boxes(self._count), frame.shape[1], frame.shape[0]), np.ones(self._count))
             for frame in frames

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,18 @@ from ava_tools.settings import read_text
 from slowfast_det.benchmark.machine import Machine
 from slowfast_det.benchmark.measuring import Measured
 
-Known = dict[tuple[str, str, str], float]
-"""Seconds of a call, by part, sizes and way."""
+
+@dataclass(frozen=True)
+class Record:
+    """Figures of another run.
+
+    Attributes:
+        machine: its name.
+        seconds: of a call, by part, sizes and way.
+    """
+
+    machine: str
+    seconds: dict[tuple[str, str, str], float]
 
 
 def save_record(path: Path, machine: Machine, measured: Sequence[Measured]) -> None:
@@ -24,7 +35,7 @@ def save_record(path: Path, machine: Machine, measured: Sequence[Measured]) -> N
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def read_record(path: Path) -> Known:
+def read_record(path: Path) -> Record:
     """Read what `save_record` wrote.
 
     Raises:
@@ -32,6 +43,7 @@ def read_record(path: Path) -> Known:
     """
     try:
         content: Any = json.loads(read_text(path))
-        return {(each["part"], each["told"], each["way"]): float(each["median"]) for each in content["measured"]}
+        seconds = {(each["part"], each["told"], each["way"]): float(each["median"]) for each in content["measured"]}
+        return Record(str(content["machine"]["name"]), seconds)
     except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(f"{path}: holds no figures; a file of `slowfast-det bench --json` is expected") from None

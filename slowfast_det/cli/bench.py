@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from slowfast_det.benchmark.machine import Machine
     from slowfast_det.benchmark.measuring import Measured
     from slowfast_det.benchmark.parts import Setting
+    from slowfast_det.benchmark.record import Record
 
 PartName = Literal["network", "persons", "loading", "predict", "training", "cost"]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
@@ -77,8 +78,8 @@ def bench(
     from slowfast_det.benchmark.parts import PARTS, Setting
     from slowfast_det.benchmark.record import read_record, save_record
     from slowfast_det.checkpoints.model import load_model, untrained_model
+    from slowfast_det.device import resolve_device
     from slowfast_det.persons.torchvision_networks import DETECTORS, SMALL
-    from slowfast_det.pipeline import resolve_device
     from slowfast_det.quickstart.films import write_unseen_film
 
     if persons not in (*DETECTORS, SMALL):
@@ -99,15 +100,18 @@ def bench(
         info = _info(source)
         machine = measured_machine(chosen)
         console.print(_machine(machine))
-        setting = Setting(
-            loaded, persons, info, chosen, batch, boxes, wanted, half_precisions(chosen), compile
-        )  # fmt: skip
+        if before is not None and before.machine != machine.name:
+            console.print(f"warning: {against} is of another machine: {shown(before.machine)}")
+        halves = half_precisions(chosen)
+        setting = Setting(loaded, persons, info, chosen, batch, boxes, wanted, halves, compile)
         measured: list[Measured] = []
         costs: list[tuple[Cost, list[Measured]]] = []
         for cost, found in _each(parts or tuple(PARTS), setting, rounds):
             measured += found
             costs += [] if cost is None else [(cost, found)]
             _print(_table(found, machine, before))
+            if before is not None and not any((each.part, each.told, each.way) in before.seconds for each in found):
+                console.print(f"warning: {against} has no figures of the same: {found[0].part}, {found[0].told}")
     if out is not None:
         print(save_under(out, False, (), lambda path: save_record(path, machine, measured)))
     if picture is not None:
@@ -166,7 +170,7 @@ def _machine(machine: Machine) -> str:
     return f"{machine.name}{threads}, torch {machine.torch}: {limits}, copies {machine.copy_gb_a_second:,.1f} GB/s"
 
 
-def _table(found: Sequence[Measured], machine: Machine, before: dict[tuple[str, str, str], float] | None) -> Table:
+def _table(found: Sequence[Measured], machine: Machine, before: Record | None) -> Table:
     from rich.table import Table
 
     first = found[0]
@@ -191,7 +195,7 @@ def _table(found: Sequence[Measured], machine: Machine, before: dict[tuple[str, 
             "" if each.peak_mb is None else f"{each.peak_mb:,.0f}",
         ]
         if before is not None:
-            old = before.get((each.part, each.told, each.way))
+            old = before.seconds.get((each.part, each.told, each.way))
             row.append("" if old is None else f"{old / each.median:.2f}")
         table.add_row(*row)
     return table

@@ -28,7 +28,7 @@ def doctor(*, device: str = "auto") -> None:
     Args:
         device: auto, cpu, cuda, cuda:1, ...
     """
-    from slowfast_det.pipeline import resolve_device
+    from slowfast_det.device import resolve_device
 
     chosen = resolve_device(device)
     if chosen.type not in ("cpu", "cuda"):
@@ -74,8 +74,8 @@ def _hardware(device: torch.device) -> Iterator[tuple[str, str]]:
 
 def _precisions(device: torch.device) -> Iterator[tuple[str, str]]:
     """How fast each precision is here, and what ``auto`` is."""
-    from slowfast_det.cli.predict import usual_workers
-    from slowfast_det.pipeline import usual_batch
+    from slowfast_det.batches import usual_batch
+    from slowfast_det.cli.side_by_side import usual_workers
     from slowfast_det.precision import resolve_precision
 
     auto = resolve_precision("auto", device)
@@ -83,8 +83,8 @@ def _precisions(device: torch.device) -> Iterator[tuple[str, str]]:
     yield "--precision auto", meant
     for each in _measured(device):
         yield f"  {each.way}", f"{1000 * each.median:,.0f} ms a small clip, {each.times:.1f} times as fast as fp32"
-    yield "--batch", f"{usual_batch(device.type)} key frames at once, where none are said"
-    yield "--workers", f"{usual_workers(device.type)} films side by side, where none are said"
+    yield "--batch", f"{usual_batch(device.type)} at once, if nothing else is said"
+    yield "--workers", f"{usual_workers(device.type)} side by side, if nothing else is said"
 
 
 def _measured(device: torch.device) -> Sequence[Measured]:

@@ -87,8 +87,8 @@ class PersonOptions:
         actors = None if self.actors is None else split_names(self.actors)
         if actors == []:
             raise MisuseError(f"--actors {self.actors!r} names nobody; names separated by commas are expected")
+        from slowfast_det.device import resolve_device
         from slowfast_det.persons.loading import load_person_detector
-        from slowfast_det.pipeline import resolve_device
 
         return load_person_detector(
             self.persons or companion or DEFAULT,

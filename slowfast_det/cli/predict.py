@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Condition, get_ident
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -21,6 +17,7 @@ from ava_tools.errors import InputError
 from ava_tools.labels import split_names
 from slowfast_det.cli.person_options import PersonOptions, Precision
 from slowfast_det.cli.progress import KeyframeProgress, film_bars
+from slowfast_det.cli.side_by_side import Turns, side_by_side, usual_workers
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -148,62 +145,8 @@ def predict(
         frame_rate,
     )
     with job.bars:
-        fine = _side_by_side(job, films, workers or usual_workers(detector.device.type))
+        fine = side_by_side(job.predict, films, workers or usual_workers(detector.device.type), job.turns)
     return 0 if fine and not problems else 1
-
-
-def usual_workers(kind: str) -> int:
-    """Films that are looked at side by side if nobody says how many."""
-    return 1 if kind == "cpu" else max(1, min(4, (os.cpu_count() or 1) // 4))
-
-
-def _side_by_side(job: _Job, films: Sequence[Path], workers: int) -> bool:
-    """Predict films; whether all of them went well."""
-    if workers == 1 or len(films) == 1:
-        return all([job.predict(number, film) for number, film in enumerate(films)])
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            return all(list(pool.map(job.predict, range(len(films)), films)))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            job.turns.interrupt()
-            raise
-
-
-class _Turns:
-    """Threads that look at a film each: names are given in the films' order, and all can be interrupted."""
-
-    def __init__(self) -> None:
-        self._changed = Condition()
-        self._named: set[int] = set()
-        self._threads: set[int] = set()
-
-    @contextmanager
-    def of(self, number: int) -> Iterator[None]:
-        """While a thread looks at a film."""
-        self._threads.add(get_ident())
-        try:
-            yield
-        finally:
-            self._threads.discard(get_ident())
-            self.pass_on(number)
-
-    def wait(self, number: int) -> None:
-        """Wait until all films before this one have their names, or never will."""
-        with self._changed:
-            while not self._changed.wait_for(lambda: self._named.issuperset(range(number)), 0.2):
-                pass
-
-    def pass_on(self, number: int) -> None:
-        """This film has its name."""
-        with self._changed:
-            self._named.add(number)
-            self._changed.notify_all()
-
-    def interrupt(self) -> None:
-        """Do to the threads what Ctrl-C does to the main one, wherever they are."""
-        for thread in list(self._threads):
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt))
 
 
 @dataclass(frozen=True)
@@ -219,16 +162,16 @@ class _Job:
     overwrite: bool
     frame_rate: float
     written: set[str] = field(default_factory=set)
-    turns: _Turns = field(default_factory=_Turns)
+    turns: Turns = field(default_factory=Turns)
     bars: Progress = field(default_factory=film_bars)
 
     def predict(self, number: int, film: Path) -> bool:
         """Predict one film; a failure is told in one sentence and does not stop the others."""
         try:
             with self.turns.of(number), self.detector.stream(film, self.span, self.frame_rate) as run:
-                self.turns.wait(number)
-                paths = claim_names(self.out, run.info.name, self.formats, self.overwrite, self.written, self.inputs)
-                self.turns.pass_on(number)
+                with self.turns.naming(number):
+                    name = run.info.name
+                    paths = claim_names(self.out, name, self.formats, self.overwrite, self.written, self.inputs)
                 self._write(film, run, paths)
         except Exception as problem:
             tell(problem)

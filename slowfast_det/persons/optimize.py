@@ -67,7 +67,7 @@ class _FusedBottleneck(nn.Module):
 
 
 class _FusedPyramid(nn.Module):
-    """What torchvision's `FeaturePyramidNetwork` does whose blocks are convolutions; a third less memory."""
+    """What torchvision's `FeaturePyramidNetwork` does whose blocks are convolutions, with fewer large maps."""
 
     def __init__(self, pyramid: FeaturePyramidNetwork) -> None:
         super().__init__()

@@ -11,7 +11,7 @@ import torch
 from ava_tools.errors import InputError
 from slowfast_det.benchmark.machine import Machine
 from slowfast_det.benchmark.measuring import Measured, Part, measure
-from slowfast_det.benchmark.record import read_record, save_record
+from slowfast_det.benchmark.record import Record, read_record, save_record
 
 CPU = torch.device("cpu")
 MACHINE = Machine("a processor", "cpu", 2, "2.0", {"fp32": 100.0}, 10.0)
@@ -59,7 +59,8 @@ def test_memory_of_each_way():
 
 def test_a_record_there_and_back(tmp_path):
     save_record(tmp_path / "figures.json", MACHINE, [measured(), measured("bf16", (0.5,))])
-    assert read_record(tmp_path / "figures.json") == {("network", "x", "fp32"): 2.0, ("network", "x", "bf16"): 0.5}
+    record = read_record(tmp_path / "figures.json")
+    assert record == Record("a processor", {("network", "x", "fp32"): 2.0, ("network", "x", "bf16"): 0.5})
     assert json.loads((tmp_path / "figures.json").read_text())["machine"]["name"] == "a processor"
 
 
@@ -100,6 +101,15 @@ def test_the_command(command, gallery, tmp_path, monkeypatch):
     assert again.code == 0, again.err
     assert "than before" in again.out
     assert "network:" not in again.out
+    assert "warning" not in again.err
+    record = json.loads((tmp_path / "first.json").read_text())
+    record["machine"]["name"] = "another"
+    (tmp_path / "other.json").write_text(json.dumps(record))
+    other = command(
+        "bench", "network", *options, "--size", "64x96", "--boxes", "1", "--against", tmp_path / "other.json"
+    )
+    assert "other.json is of another machine: another" in " ".join(other.err.split())
+    assert "other.json has no figures of the same: network, untrained tiny" in " ".join(other.err.split())
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def test_what_is_told(command, monkeypatch, tmp_path):
     assert told["--precision auto"].startswith("fp32")
     assert told["fp32"].endswith("1.0 times as fast as fp32")
     assert re.fullmatch(r"[\d,]+ ms a small clip, [\d.]+ times as fast as fp32", told["auto"])
-    assert told["--batch"].startswith("1 key frames")
+    assert told["--batch"].startswith("1 at once")
     assert told["weights"].startswith("0 published ones in ")
 
 
