@@ -7,7 +7,7 @@ import sys
 from cyclopts import App
 
 from ava_tools.cli.run import DEBUG_HELP, installed_version, run
-from slowfast_det.allocation import keep_freed_memory
+from slowfast_det.allocation import keep_freed_memory, use_huge_pages
 
 app = App(name="slowfast-det", help=f"Who does what in a video. {DEBUG_HELP}", version=installed_version)
 app.command("slowfast_det.cli.predict:predict", help="Find the persons of films and what each of them does.")
@@ -32,4 +32,5 @@ app.command("slowfast_det.cli.example:example", help="Generated films with annot
 def main() -> None:
     """Run ``slowfast-det``."""
     keep_freed_memory()
+    use_huge_pages()
     sys.exit(run(app))

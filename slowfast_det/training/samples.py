@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 from ava_tools.boxes import Boxes, area
 from ava_tools.errors import InputError
@@ -69,7 +69,8 @@ class FilmShelf:
     def film(self, path: Path) -> FrameSource:
         """The film, open."""
         if path not in self._open:
-            self._open[path] = open_film(path, self._frame_rate, warn=path not in self._told, threads=1)
+            threads = None if get_worker_info() is None else 1  # a worker shares the machine with others
+            self._open[path] = open_film(path, self._frame_rate, warn=path not in self._told, threads=threads)
             self._told.add(path)
             if len(self._open) > self._most:
                 self._open.popitem(last=False)[1].close()
