@@ -20,7 +20,7 @@ setup(
     package_data={
         "slowfast_det": ["py.typed", "checkpoints/*.csv"],
         "slowfast_det.configs": ["*.yaml", "persons/*.yaml"],
-        "ava_tools": ["py.typed", "data/*.csv", "data/*.j2"],
+        "ava_tools": ["py.typed", "data/*.csv", "data/*.txt", "data/*.j2"],
     },
     install_requires=[
         "torch>=2.11",

@@ -1,7 +1,8 @@
 """The action vocabulary: id, name, kind, and whether AVA scores it.
 
-AVA's 80 actions are packaged (``data/ava_actions.csv``; names, kinds and the 60 scored ids are AVA's,
-CC BY 4.0, research.google.com/ava).
+AVA's 80 actions are packaged (``data/ava_actions.csv``; names, kinds and the 60 scored ids are AVA's, CC BY 4.0,
+research.google.com/ava), and the classes of Kinetics (CC BY 4.0, DeepMind): 400, 600 and 700 in the order of the
+alphabet, as all publishers number them, and the 710 of them together in mmaction2's order.
 """
 
 from __future__ import annotations
@@ -121,6 +122,28 @@ def ava_labels() -> Labels:
             for row in csv.DictReader(text.splitlines())
         )
     )
+
+
+KINETICS = (400, 600, 700, 710)
+"""How many classes Kinetics' packaged lists have."""
+
+
+def kinetics_labels(count: int) -> Labels:
+    """Kinetics' classes, ids from 0; ``count`` is one of `KINETICS`."""
+    names = files("ava_tools").joinpath(f"data/kinetics{count}.txt").read_text(encoding="utf-8").splitlines()
+    return Labels(tuple(Action(number, name) for number, name in enumerate(names)))
+
+
+def packaged_labels(name: str) -> Labels:
+    """Labels by the name that configurations give them: ``ava``, ``kinetics400``, ...
+
+    Raises:
+        KeyError: there are none of that name.
+    """
+    if name == "ava":
+        return ava_labels()
+    kinetics = {f"kinetics{count}": count for count in KINETICS}
+    return kinetics_labels(kinetics[name])
 
 
 def numbered_labels(count: int) -> Labels:

@@ -12,6 +12,8 @@ from ava_tools.errors import InputError
 
 if TYPE_CHECKING:
     from slowfast_det.checkpoints.model import Model, load_classifier, load_model, load_network
+    from slowfast_det.class_result import ClassifiedStretch
+    from slowfast_det.classification import FilmClassifier
     from slowfast_det.keyframe import Keyframe
     from slowfast_det.persons.detectron2_settings import Detectron2Settings
     from slowfast_det.persons.loading import load_person_detector
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ActionDetector": "pipeline",
+    "ClassifiedStretch": "class_result",
     "Detectron2Settings": "persons.detectron2_settings",
+    "FilmClassifier": "classification",
     "FilmResult": "results",
     "Keyframe": "keyframe",
     "Model": "checkpoints.model",
@@ -37,7 +41,9 @@ _HOMES = {
 }
 __all__ = [
     "ActionDetector",
+    "ClassifiedStretch",
     "Detectron2Settings",
+    "FilmClassifier",
     "FilmResult",
     "InputError",
     "Keyframe",

@@ -11,7 +11,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from ava_tools.labels import split_names
 from ava_tools.settings import Settings, overridden, parse_settings, read_text, read_yaml
 from slowfast_det.config import config_names, find_config
-from slowfast_det.recipe import OptimisationConfig, Recipe, RunConfig, ScheduleConfig, Text
+from slowfast_det.recipe import Recipe
+from slowfast_det.run_config import OptimisationConfig, RunConfig, ScheduleConfig, Text
 
 KINDS = (
     "fasterrcnn_resnet50_fpn_v2",

@@ -88,6 +88,15 @@ def is_pyslowfast_config(content: Mapping[str, Any]) -> bool:
     return "MODEL" in content or "RESNET" in content
 
 
+def _labels(values: Mapping[str, Any], persons: bool) -> str:
+    """Whose names the outputs have, as far as their number and the data set say."""
+    count = values["MODEL.NUM_CLASSES"]
+    if persons:
+        return "ava" if count == 80 else "numbered"
+    of_kinetics = values["TRAIN.DATASET"].lower() == "kinetics" and count in (400, 600, 700)
+    return f"kinetics{count}" if of_kinetics else "numbered"
+
+
 def read_config(content: Mapping[str, Any], name: str) -> Config:
     """PySlowFast's sections as a configuration of ours.
 
@@ -133,7 +142,7 @@ def read_config(content: Mapping[str, Any], name: str) -> Config:
     config = parse_config(
         {
             "activation": values["MODEL.HEAD_ACT"],
-            "labels": "ava" if persons and values["MODEL.NUM_CLASSES"] == 80 else "numbered",
+            "labels": _labels(values, persons),
             "clip": {
                 "num_frames": values["DATA.NUM_FRAMES"],
                 "sampling_rate": values["DATA.SAMPLING_RATE"],

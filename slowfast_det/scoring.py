@@ -1,4 +1,4 @@
-"""From clips and person boxes to scores: the only place of the sigmoid (or softmax)."""
+"""From clips and person boxes, or clips alone, to scores: the only place of the persons' sigmoid (or softmax)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ava_tools.boxes import Boxes
 from ava_tools.errors import InputError
@@ -34,21 +35,10 @@ def score_persons(model: Model, clips: Sequence[Sequence[Image]], boxes: Sequenc
     scores = [np.zeros((0, len(model.labels))) for _ in clips]
     if not peopled:
         return scores
-    clip = model.clip
     with torch.inference_mode():
-        pixels = clip_tensor(
-            [clips[number] for number in peopled],
-            mean=clip.mean,
-            std=clip.std,
-            bgr=clip.channels == "bgr",
-            device=model.device,
-            channels_last=model.network.channels_last,
-        )
+        pixels = _pixels(model, [clips[number] for number in peopled])
         logits = model.network(pixels, box_tensor([boxes[number] for number in peopled], model.device))
-        if not bool(logits.isfinite().all()):
-            raise BrokenModelError(
-                f"{model.name}: its scores are no finite numbers (damaged weights, or fp16 too narrow)"
-            )
+        _check(model, logits)
         exclusive = model.config.activation == "softmax"
         chances = logits.double().softmax(dim=1) if exclusive else logits.double().sigmoid()
         probabilities = chances.cpu().numpy()  # [K, N]
@@ -56,3 +46,36 @@ def score_persons(model: Model, clips: Sequence[Sequence[Image]], boxes: Sequenc
     for number, part in zip(peopled, np.split(probabilities, ends[:-1]), strict=True):
         scores[number] = part
     return scores
+
+
+def score_clips(model: Model, clips: Sequence[Sequence[Image]]) -> NDArray[np.float64]:
+    """Score every class of every clip.
+
+    Args:
+        model: whose network scores whole clips.
+        clips: B clips of T prepared pictures, all of one size.
+
+    Returns:
+        ``float64[B, N]``, 0 to 1.
+    """
+    with torch.inference_mode():
+        scores: Tensor = model.network(_pixels(model, clips))
+        _check(model, scores)
+        return scores.double().cpu().numpy()
+
+
+def _pixels(model: Model, clips: Sequence[Sequence[Image]]) -> Tensor:
+    clip = model.clip
+    return clip_tensor(
+        clips,
+        mean=clip.mean,
+        std=clip.std,
+        bgr=clip.channels == "bgr",
+        device=model.device,
+        channels_last=model.network.channels_last,
+    )
+
+
+def _check(model: Model, numbers: Tensor) -> None:
+    if not bool(numbers.isfinite().all()):
+        raise BrokenModelError(f"{model.name}: its scores are no finite numbers (damaged weights, or fp16 too narrow)")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ava_tools.errors import InputError
-from slowfast_det.config import Config, NetworkConfig
+from slowfast_det.config import Config
 from slowfast_det.models.backbone import SinglePathway, SlowFast
 from slowfast_det.models.blocks import BLOCKS
 from slowfast_det.models.classifier_head import ClassifierHead
 from slowfast_det.models.network import ActionNetwork, ClassifierNetwork
 from slowfast_det.models.nonlocal_block import NonLocalPlacement
 from slowfast_det.models.roi_head import RoIHead
+from slowfast_det.network_config import NetworkConfig
 
 Network = ActionNetwork | ClassifierNetwork
 
@@ -47,23 +48,31 @@ def action_network(config: NetworkConfig, num_frames: int) -> ActionNetwork:
 def classifier_network(config: NetworkConfig, num_frames: int, *, exclusive: bool = True) -> ClassifierNetwork:
     """The network that scores whole clips."""
     backbone = _backbone(config, num_frames)
-    head = ClassifierHead(backbone.out_channels, config.num_actions, window=config.window, dropout=config.dropout)
+    head = ClassifierHead(
+        backbone.out_channels,
+        config.num_actions,
+        window=config.window,
+        mlp=config.mlp_head,
+        dropout=config.dropout,
+    )
     return ClassifierNetwork(backbone, head, num_frames, exclusive=exclusive)
 
 
 def _backbone(config: NetworkConfig, num_frames: int) -> SlowFast | SinglePathway:
-    blocks = BLOCKS[config.depth]
-    slow_blocks = config.slow_temporal_blocks or blocks
-    fast_blocks = config.fast_temporal_blocks or blocks
+    fast_depth = config.fast_depth or config.depth
+    slow_blocks = config.slow_temporal_blocks or BLOCKS[config.depth]
+    fast_blocks = config.fast_temporal_blocks or BLOCKS[fast_depth]
     try:
         if config.architecture == "slowfast":
             return SlowFast(
                 width=config.width,
-                depth=config.depth,
+                depth=(config.depth, fast_depth),
                 num_frames=num_frames,
                 alpha=config.alpha,
                 beta=config.beta,
                 slow_frames=config.slow_frames,
+                lateral=config.lateral,
+                fusion=config.fusion,
                 fusion_ratio=config.fusion_ratio,
                 fusion_kernel=config.fusion_kernel,
                 fusion_norm=config.fusion_norm,
@@ -76,12 +85,14 @@ def _backbone(config: NetworkConfig, num_frames: int) -> SlowFast | SinglePathwa
             config.architecture,
             width=config.width,
             depth=config.depth,
-            temporal_blocks=slow_blocks,
+            temporal_blocks=fast_blocks if config.architecture == "fast" else slow_blocks,
             temporal_pool=config.temporal_pool,
             strides=config.strides,
             dilations=config.dilations,
             stride_first=config.stride_first,
-            non_local=_placements(config, "slow"),
+            stem_strides=config.stem_strides,
+            stem_pool_padding=config.stem_pool_padding,
+            non_local=_placements(config, config.only_pathway),
         )
     except ValueError as wrong:
         raise InputError(f"the network cannot be built: {wrong}") from None

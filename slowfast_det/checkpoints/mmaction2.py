@@ -22,11 +22,16 @@ _NON_LOCAL = re.compile(
 _LATERAL = re.compile(r"backbone\.slow_path\.(?:conv1|layer([123]))_lateral\.(conv|bn)\.(\w+)")
 _RELATION = re.compile(r"roi_head\.shared_head\.conv([12])\.(conv|bn)\.(\w+)")
 _HEAD = re.compile(r"(?:roi_head\.bbox_head|cls_head)\.fc_cls\.(?:([02])\.)?(weight|bias)")
+# OmniSource's network has torchvision's names; its head for videos is pooling, linear layer, norm, ..., linear layer.
+_OMNI_STEM = re.compile(r"backbone\.(conv|bn)1\.(\w+)")
+_OMNI_BLOCK = re.compile(r"backbone\.layer([1-4])\.(\d+)\.(?:(conv|bn)([123])|downsample\.([01]))\.(\w+)")
+_OMNI_HEAD = re.compile(r"cls_head\.fc3d\.([236])\.(\w+)")
+_OMNI_PLACES = {"2": "hidden.0", "3": "hidden.1", "6": "projection"}
 
 
 def recognises(names: Collection[str]) -> bool:
     """Whether a checkpoint's tensors have mmaction2's names."""
-    return any(_BLOCK.fullmatch(name) for name in names)
+    return any(_BLOCK.fullmatch(name) or _OMNI_HEAD.fullmatch(name) for name in names)
 
 
 def our_name(name: str) -> str | None:
@@ -50,14 +55,29 @@ def our_name(name: str) -> str | None:
     if match := _HEAD.fullmatch(name):
         number, kind = match.groups()
         return f"head.hidden.0.{kind}" if number == "0" else f"head.projection.{kind}"
+    return _our_name_of_omni(name)
+
+
+def _our_name_of_omni(name: str) -> str | None:
+    if match := _OMNI_STEM.fullmatch(name):
+        layer, kind = match.groups()
+        return f"backbone.slow.stem.first.{_LAYERS[layer]}.{kind}"
+    if match := _OMNI_BLOCK.fullmatch(name):
+        stage, block, layer, part, shortcut, kind = match.groups()
+        place = _PARTS[f"conv{part}"] if part else "shortcut"
+        norm = layer == "bn" or shortcut == "1"
+        return f"backbone.slow.res{int(stage) + 1}.{block}.{place}.{'norm' if norm else 'conv'}.{kind}"
+    if match := _OMNI_HEAD.fullmatch(name):
+        return f"head.{_OMNI_PLACES[match[1]]}.{match[2]}"
     return None
 
 
-def slow_first(tensors: dict[str, Tensor], names: Mapping[str, str]) -> dict[str, Tensor]:
-    """Tensors by our names, with the head's columns in our order.
+def in_our_form(tensors: dict[str, Tensor], names: Mapping[str, str]) -> dict[str, Tensor]:
+    """Tensors by our names: those of C2D, over places alone, as over one frame, the head's columns in our order.
 
     A recogniser of two pathways (SlowFastHead) joins their features fast first, a detector slow first.
     """
+    tensors = {name: tensor.unsqueeze(2) if tensor.dim() == 4 else tensor for name, tensor in tensors.items()}
     head, last = "head.projection.weight", "backbone.fast.res5.0.c.norm.weight"
     if last not in tensors or not names.get(head, "").startswith("cls_head.") or tensors[head].dim() != 2:
         return tensors

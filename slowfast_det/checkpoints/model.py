@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ava_tools.errors import InputError
-from ava_tools.labels import Labels, ava_labels, numbered_labels
+from ava_tools.labels import KINETICS, Labels, numbered_labels, packaged_labels
 from ava_tools.settings import overridden
 from slowfast_det.checkpoints import native, zoo
 from slowfast_det.checkpoints.architecture import Network, build_network
@@ -91,7 +91,7 @@ def load_model(
     model = load_any_model(weights, config, fallback=fallback, overrides=overrides)
     if model.config.network.head != "persons":
         raise InputError(
-            f"{weights}: scores whole clips, not persons; it serves as init of a training, load_classifier reads it"
+            f"{weights}: scores whole clips, not persons; classify (FilmClassifier) takes it, and init= of a training"
         )
     return model
 
@@ -160,7 +160,7 @@ def _tell_differences(checkpoint: Checkpoint, chosen: Config) -> None:
 
 
 def untrained_model(config: str | Path | Config, labels: Labels | None = None) -> Model:
-    """A model with fresh weights: its scores mean nothing before it is trained.
+    """A model that scores persons, with fresh weights: its scores mean nothing before it is trained.
 
     Args:
         config: a configuration, by name, path or value.
@@ -169,14 +169,19 @@ def untrained_model(config: str | Path | Config, labels: Labels | None = None) -
     Raises:
         InputError: the configuration is of a network that scores whole clips.
     """
-    name = "model" if isinstance(config, Config) else Path(config).stem
     chosen = config if isinstance(config, Config) else load_config(config)
     if chosen.network.head != "persons":
         raise InputError(f"{config}: describes a network of whole clips; one with network.head persons is expected")
+    return untrained_any_model(config, labels)
+
+
+def untrained_any_model(config: str | Path | Config, labels: Labels | None = None) -> Model:
+    """`untrained_model` for networks that score persons and for those that score clips."""
+    name = "model" if isinstance(config, Config) else Path(config).stem
+    chosen = config if isinstance(config, Config) else load_config(config)
     if labels is not None:
         outputs = chosen.network.model_copy(update={"num_actions": len(labels)})
-        kind = "ava" if labels.names == ava_labels().names else "numbered"
-        chosen = chosen.model_copy(update={"network": outputs, "labels": kind})
+        chosen = chosen.model_copy(update={"network": outputs, "labels": _packaged_name(labels)})
     network = build_network(chosen)
     initialise(network)
     return Model(network.eval(), chosen, labels or _labels(chosen), f"untrained {name}")
@@ -250,4 +255,12 @@ def _listed(verb: str, keys: list[str]) -> str:
 
 
 def _labels(config: Config) -> Labels:
-    return ava_labels() if config.labels == "ava" else numbered_labels(config.network.num_actions)
+    return (
+        numbered_labels(config.network.num_actions) if config.labels == "numbered" else packaged_labels(config.labels)
+    )
+
+
+def _packaged_name(labels: Labels) -> str:
+    """What a configuration calls labels."""
+    packaged = ("ava", *(f"kinetics{count}" for count in KINETICS))
+    return next((name for name in packaged if packaged_labels(name).names == labels.names), "numbered")

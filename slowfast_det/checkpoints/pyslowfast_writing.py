@@ -11,26 +11,35 @@ import yaml
 
 from ava_tools.atomic import replacing
 from ava_tools.errors import InputError
-from ava_tools.labels import ava_labels, numbered_labels
+from ava_tools.labels import numbered_labels, packaged_labels
 from slowfast_det.checkpoints.model import Model
 from slowfast_det.checkpoints.pyslowfast import their_name
-from slowfast_det.config import Config, NetworkConfig
+from slowfast_det.config import Config
 from slowfast_det.models.blocks import BLOCKS
+from slowfast_det.network_config import NetworkConfig
 from slowfast_det.weights.writing import told_as_of
 
-_POOLS = {"slowfast": (1,), "slow": (1,), "c2d": (1, 2), "i3d": (2,)}
+_POOLS = {"slowfast": (1,), "slow": (1,), "fast": (1,), "c2d": (1, 2), "i3d": (2,), "i3d_heavy": (1, 2)}
+_AFFINITIES = ("softmax", "dot_product")
 
 # Switches that PySlowFast lacks: what they are, and whether a network has what PySlowFast has.
 _LACKING: tuple[tuple[str, Callable[[NetworkConfig], bool]], ...] = (
+    ("architecture", lambda network: network.architecture not in ("fast", "i3d_heavy")),
     ("depth", lambda network: network.depth in (26, 50, 101)),
+    ("fast_depth", lambda network: network.fast_depth in (None, network.depth)),
+    ("lateral", lambda network: network.lateral == "time_strided_conv"),
+    ("fusion", lambda network: network.fusion == "concatenation"),
     ("slow_frames", lambda network: network.architecture != "slowfast" or network.slow_frames == "linspace"),
     ("fusion_norm", lambda network: network.architecture != "slowfast" or network.fusion_norm),
     ("temporal_pooling", lambda network: network.temporal_pooling == "avg"),
     ("context", lambda network: network.context == "none"),
     ("window", lambda network: network.head == "persons" or network.window is not None),
     ("mlp_head", lambda network: not network.mlp_head),
-    ("non_local", lambda network: not any(entry.project_first for entry in network.non_local)),
+    ("non_local.project_first", lambda network: not any(entry.project_first for entry in network.non_local)),
+    ("non_local.affinity", lambda network: all(entry.affinity in _AFFINITIES for entry in network.non_local)),
     ("temporal_pool", lambda network: network.temporal_pool in _POOLS[network.architecture]),
+    ("stem_strides", lambda network: network.stem_strides == (1, 1)),
+    ("stem_pool_padding", lambda network: network.stem_pool_padding),
 )
 
 
@@ -58,7 +67,8 @@ def lost_for_pyslowfast(model: Model) -> list[str]:
     clip = model.clip
     lost = [f"clip.geometry={clip.geometry}"] if clip.geometry != "pyslowfast" else []
     lost += [f"clip.index_base={clip.index_base}"] if clip.index_base else []
-    known = ava_labels() if model.config.labels == "ava" else numbered_labels(len(model.labels))
+    kind = model.config.labels
+    known = numbered_labels(len(model.labels)) if kind == "numbered" else packaged_labels(kind)
     return lost + (["the names of the actions"] if model.labels.names != known.names else [])
 
 
@@ -66,9 +76,8 @@ def pyslowfast_sections(config: Config, name: str) -> dict[str, dict[str, Any]]:
     """A configuration of ours as the sections of PySlowFast's yaml; ``name`` is that of the model in errors."""
     network, clip = config.network, config.clip
     if lacking := [switch for switch, has in _LACKING if not has(network)]:
-        values = [f"network.{switch}={getattr(network, switch)}" for switch in lacking if switch != "non_local"]
-        values += ["network.non_local.project_first=True"] if "non_local" in lacking else []
-        raise InputError(f"{name}: PySlowFast has no network with {', '.join(values)}; it cannot be written for it")
+        values = ", ".join(f"network.{switch}={_value(network, switch)}" for switch in lacking)
+        raise InputError(f"{name}: PySlowFast has no network with {values}; it cannot be written for it")
     two = network.architecture == "slowfast"
     repeat = 2 if two else 1
     blocks = BLOCKS[network.depth]
@@ -126,6 +135,15 @@ def pyslowfast_sections(config: Config, name: str) -> dict[str, dict[str, Any]]:
     else:
         sections["DATA"]["REVERSE_INPUT_CHANNEL"] = clip.channels == "bgr"
     return sections
+
+
+def _value(network: NetworkConfig, switch: str) -> Any:
+    """Of a switch that PySlowFast lacks."""
+    part, _, key = switch.rpartition(".")
+    if not part:
+        return list(network.stem_strides) if switch == "stem_strides" else getattr(network, switch)
+    values = (getattr(entry, key) for entry in network.non_local)
+    return next(value for value in values if value not in (False, *_AFFINITIES))
 
 
 def _non_local(network: NetworkConfig, pathways: int) -> tuple[list[Any], list[Any], list[Any]]:

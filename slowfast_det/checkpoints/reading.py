@@ -70,7 +70,11 @@ _LAYOUTS = (
     _Layout(caffe2.TITLE, caffe2.recognises, _each(caffe2.our_name)),
     _Layout(pytorchvideo.TITLE, pytorchvideo.recognises, pytorchvideo.our_names),
     _Layout(mmaction2.TITLE, mmaction2.recognises, _each(mmaction2.our_name)),
-    _Layout("ours", lambda names: any(name.startswith("backbone.slow.stem.") for name in names), _each(str)),
+    _Layout(
+        "ours",
+        lambda names: any(name.startswith(("backbone.slow.stem.", "backbone.fast.stem.")) for name in names),
+        _each(str),
+    ),
 )
 
 
@@ -128,7 +132,7 @@ def read_checkpoint(weights: str | Path, *, own_config: bool = True) -> Checkpoi
     return Checkpoint(
         file.path,
         layout.title,
-        mmaction2.slow_first(ours, names) if layout.title == mmaction2.TITLE else ours,
+        mmaction2.in_our_form(ours, names) if layout.title == mmaction2.TITLE else ours,
         names,
         tuple(foreign),
         config,

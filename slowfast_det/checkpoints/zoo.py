@@ -2,8 +2,8 @@
 
 The table is ``published.csv`` beside this file, one row a file of weights, everything as its publisher says
 it: PySlowFast's MODEL_ZOO.md and projects/contrastive_ssl, PyTorchVideo's docs/source/model_zoo.md, mmaction2's
-configs/detection and configs/recognition (release 1.2.0). Only mmaction2 gives hashes (the file names end in
-them); nobody gives sizes.
+configs/detection and configs/recognition (release 1.2.0; where README and metafile differ, the README, which is
+newer). Only mmaction2 gives hashes (the file names end in them); nobody gives sizes.
 """
 
 from __future__ import annotations

@@ -18,12 +18,12 @@ def config(name: str | None = None, *overrides: str) -> None:
     """
     from slowfast_det.config import config_names
     from slowfast_det.person_recipe import FOLDER, is_person_recipe, read_person_recipe
-    from slowfast_det.recipe import read_recipe
+    from slowfast_det.recipe import read_any_recipe
 
     if name is None:
         print("\n".join([*config_names(), *(f"{FOLDER}/{each}" for each in config_names(FOLDER))]))
     else:
-        read = read_person_recipe if is_person_recipe(name) else read_recipe
+        read = read_person_recipe if is_person_recipe(name) else read_any_recipe
         print("\n".join(described(read(name, overrides))))
 
 

@@ -7,11 +7,14 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from ava_tools.cli.run import MisuseError, console, tell
+from ava_tools.atomic import replacing
+from ava_tools.cli.outputs import save_under
+from ava_tools.cli.run import MisuseError, console, patience, tell
 from ava_tools.errors import InputError
 from slowfast_det.checkpoints.zoo import (
     PublishedModel,
@@ -24,8 +27,7 @@ from slowfast_det.checkpoints.zoo import (
 from slowfast_det.weights.download import part_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from rich.console import Console
     from rich.table import Table
 
 _PIPED = 200  # columns where nobody folds lines
@@ -38,15 +40,31 @@ def models(
     task: Task | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     download: Annotated[bool, Parameter(negative="")] = False,
+    cost: Annotated[bool, Parameter(negative="")] = False,
+    size: str | None = None,
+    out: Path | None = None,
 ) -> int:
-    """List published weights, or tell all that is known of those that are named.
+    """List published weights, or tell all that is known of those that are named; or count what networks cost.
 
     Args:
-        names: Names from the list; without any the list is printed.
+        names: Names from the list; without any the list is printed. With --cost also names of configs, yaml files,
+            and settings over all of them: key=value.
         task: Only detectors of actions, or only classifiers of clips to start a training from.
         as_json: Print a json list.
         download: Fetch the named ones, and hold them to their hashes if they were here already.
+        cost: Count parameters and multiply-adds: of the packaged configs, or of each stage of the networks that are
+            named. Nothing is downloaded.
+        size: HEIGHTxWIDTH of the clips whose cost is counted, or a number for both. Default: the square that a config
+            tests on, and for classifiers of clips the one that they are trained on too.
+        out: A json file for all that was counted; an existing one stays, and the next free name is used.
     """
+    if cost:
+        if task is not None or download:
+            raise MisuseError("--task and --download are of published weights; they make no sense with --cost")
+        _tell_costs(names, size, as_json, out)
+        return 0
+    if size is not None or out is not None:
+        raise MisuseError("--size and --out make sense with --cost alone")
     if names and task is not None:
         raise MisuseError("--task chooses from the list; it makes no sense with names")
     if download and not names:
@@ -64,6 +82,42 @@ def models(
     return int(failed)
 
 
+def _tell_costs(names: Sequence[str], size: str | None, as_json: bool, out: Path | None) -> None:
+    from slowfast_det.cli.network_cost import counted_networks, overview, read_size, remarks, stage_table
+
+    wanted = None if size is None else read_size(size)
+    if out is not None:
+        _check_place(out)
+    with patience("counting"):
+        counted = counted_networks(names, wanted)
+    text = json.dumps([each.as_dict() for each in counted], indent=2) + "\n"
+    if as_json:
+        sys.stdout.write(text)
+    else:
+        page = _page()
+        for table in [stage_table(each) for each in counted] if names else [overview(counted)]:
+            page.print(table)
+            page.print()
+        for remark in remarks(counted):
+            page.print(remark, soft_wrap=True)
+    if out is not None:
+        saved = save_under(out, False, (), lambda path: _write(path, text))
+        print(saved, file=sys.stderr if as_json else sys.stdout)
+
+
+def _check_place(file: Path) -> None:
+    """Whether a file can be written, before anything is counted."""
+    if not file.resolve().parent.is_dir():
+        raise InputError(f"{file}: there is no folder {file.parent}; it is expected to be there")
+    if file.exists() and not file.is_file():
+        raise InputError(f"{file}: is no regular file; a name for a new one is expected")
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def _downloaded(model: PublishedModel) -> bool:
     try:
         path = fetch_published(model)
@@ -77,11 +131,7 @@ def _downloaded(model: PublishedModel) -> bool:
 
 
 def _print_tables(chosen: Sequence[PublishedModel]) -> None:
-    from rich.console import Console
-
-    free = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    page = Console(highlight=False, markup=False, emoji=False)
-    page.width = _PIPED if free else max(page.width, _NARROWEST)
+    page = _page()
     for task, score in (("detection", "mAP"), ("classification", "top-1")):
         if group := [model for model in chosen if model.task == task]:
             title = f"{task.capitalize()}: {len(group)} published weights"
@@ -90,6 +140,15 @@ def _print_tables(chosen: Sequence[PublishedModel]) -> None:
     page.print("clip: frames x step between them; 32x2 is 32 frames, every second one.", soft_wrap=True)
     page.print("hash: whether its publisher gives one, to which --download holds the file.", soft_wrap=True)
     page.print("slowfast-det models NAME tells more of one.", soft_wrap=True)
+
+
+def _page() -> Console:
+    from rich.console import Console
+
+    free = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    page = Console(highlight=False, markup=False, emoji=False)
+    page.width = _PIPED if free else max(page.width, _NARROWEST)
+    return page
 
 
 def _cells(model: PublishedModel, score: str) -> dict[str, str]:
@@ -144,16 +203,24 @@ def _details(model: PublishedModel) -> Iterator[str]:
         "config": " ".join([model.config, *model.overrides]) if model.config else "none",
         "remark": model.remark,
         "use": _use(model),
+        "start from": _start(model),
     }
     yield model.name
     yield from (f"  {key + ':':<14}{value}" for key, value in about.items() if value)
 
 
 def _use(model: PublishedModel) -> str:
-    if model.task == "classification":
-        recipe = "slowfast_r50_8x8" if model.architecture.startswith("SlowFast") else "slow_r50_4x16"
-        return f"slowfast-det train {recipe} data=FOLDER init={model.name}"
-    return f"slowfast-det predict film.mp4 --model {model.name}" if _loadable(model) else "not loadable"
+    if model.config is None:
+        return "" if model.task == "classification" else "not loadable"
+    return f"slowfast-det {'predict' if model.task == 'detection' else 'classify'} film.mp4 --model {model.name}"
+
+
+def _start(model: PublishedModel) -> str:
+    """How a detector's training begins with a classifier."""
+    if model.task == "detection":
+        return ""
+    recipe = "slowfast_r50_8x8" if model.architecture.startswith("SlowFast") else "slow_r50_4x16"
+    return f"slowfast-det train {recipe} data=FOLDER init={model.name}"
 
 
 def _loadable(model: PublishedModel) -> bool:

@@ -23,27 +23,32 @@ _EVERY = 30.0  # seconds between two lines where there is no terminal
 
 
 class _Rate(ProgressColumn):
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self._what = what
+
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text(f"{speed:.2f} key frames/s" if speed else "")
+        return Text(f"{speed:.2f} {self._what}/s" if speed else "")
 
 
 @contextmanager
-def moment_progress(total: int, shown: bool) -> Iterator[Callable[[object], None]]:
+def moment_progress(total: int, shown: bool, what: str = "key frames") -> Iterator[Callable[[object], None]]:
     """A bar over key frames, or a line now and then where there is no terminal; gives the function that advances it.
 
     Args:
-        total: how many key frames there are.
+        total: how many there are.
         shown: whether this process is the one that tells.
+        what: what they are, if not key frames.
     """
     if shown and not sys.stderr.isatty():
-        yield _Lines(total).advance
+        yield _Lines(total, what).advance
         return
     bar = Progress(
-        TextColumn("key frames"),
+        TextColumn(what),
         BarColumn(),
         TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        _Rate(),
+        _Rate(what),
         TimeRemainingColumn(),
         console=console,
         transient=True,
@@ -57,8 +62,8 @@ def moment_progress(total: int, shown: bool) -> Iterator[Callable[[object], None
 class _Lines:
     """Says every 30 seconds how far it is."""
 
-    def __init__(self, total: int) -> None:
-        self._total, self._done = total, 0
+    def __init__(self, total: int, what: str) -> None:
+        self._total, self._done, self._what = total, 0, what
         self._begin = self._told = perf_counter()
 
     def advance(self, _: object) -> None:
@@ -69,7 +74,7 @@ class _Lines:
         self._told = now
         rate = self._done / (now - self._begin)
         left = timedelta(seconds=round(max(0, self._total - self._done) / rate))
-        console.print(f"{self._done:,} of {self._total:,} key frames, {rate:.1f} a second, {left} left")
+        console.print(f"{self._done:,} of {self._total:,} {self._what}, {rate:.1f} a second, {left} left")
 
 
 class _Done(ProgressColumn):
@@ -83,7 +88,7 @@ def film_bars() -> Progress:
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         _Done(),
-        _Rate(),
+        _Rate("key frames"),
         TimeRemainingColumn(),
         console=console,
         transient=True,

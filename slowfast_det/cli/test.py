@@ -18,25 +18,32 @@ if TYPE_CHECKING:
 
 
 def test(config: str, *overrides: str, model: str, overwrite: Annotated[bool, Parameter(negative="")] = False) -> int:
-    """Score the annotated key frames of a data set and compute frame mAP.
+    """Score the annotated key frames of a data set and compute frame mAP; of a classifier: top-1 and top-5.
 
     Writes detections.csv, report.json, report.html and fingerprint.json into the folder OUT/test. Under
-    torchrun several processes share the key frames: torchrun --nproc-per-node 8 -m slowfast_det test ...
+    torchrun several processes share the key frames: torchrun --nproc-per-node 8 -m slowfast_det test ... A classifier's
+    test (a recipe kinetics_...) looks at views.clips x views.crops of each film, 10 x 3 as the paper, and writes
+    scores.csv, classes.csv and report.json.
 
     Args:
         config: A recipe by name or yaml file, or a data set's folder with a dataset.yaml.
-        overrides: Settings over the recipe's, such as data=FOLDER out=FOLDER persons.source=truth.
+        overrides: Settings over the recipe's, such as data=FOLDER out=FOLDER persons.source=truth views.clips=1.
         model: Checkpoint file of any layout, or the name of published weights (`slowfast-det models`).
         overwrite: Replace existing results; otherwise the next free folder is used.
     """
+    from slowfast_det.class_recipe import ClassRecipe
     from slowfast_det.cli.progress import moment_progress
     from slowfast_det.distributed import joined
-    from slowfast_det.recipe import read_recipe
+    from slowfast_det.recipe import read_any_recipe
     from slowfast_det.testing import load_tested_model, prepare_examination, run_test
     from slowfast_det.training.run import required_data, required_split
 
     name, settings = of_folder(config, list(overrides))
-    recipe = read_recipe(name, settings)
+    recipe = read_any_recipe(name, settings)
+    if isinstance(recipe, ClassRecipe):
+        from slowfast_det.cli.test_classes import test_classes
+
+        return test_classes(recipe, settings, model, overwrite)
     data_set = required_data(recipe)
     with joined(recipe.device) as world:
         loaded = load_tested_model(model, recipe, data_set.read_labels(), settings).to(world.device)

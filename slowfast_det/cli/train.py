@@ -19,7 +19,7 @@ DEFAULT = "slowfast_r50_8x8"
 
 
 def train(config: str, *overrides: str) -> None:
-    """Train an action detector from video.
+    """Train an action detector, or a classifier of whole films, from video.
 
     A data set's folder alone is enough: how to train is chosen by the size of the data, this machine and the weights on
     it, and told with the reasons; a person detector is found or trained; what comes of it is FOLDER/best.safetensors,
@@ -27,7 +27,9 @@ def train(config: str, *overrides: str) -> None:
     torchrun --nproc-per-node 8 -m slowfast_det train ...
 
     Args:
-        config: A data set's folder with a dataset.yaml; or a recipe by name or yaml file.
+        config: A data set's folder with a dataset.yaml; or a recipe by name or yaml file. One with network.head clip
+            (kinetics_...) trains a classifier; its data is a folder with a list (train.csv: path label) or a folder of
+            films for each class (train/CLASS/FILM.mp4).
         overrides: Settings over the recipe's, such as data=FOLDER out=FOLDER init=CHECKPOINT resume=true
             training.epochs=5; with a folder, over what is chosen.
     """
@@ -35,27 +37,41 @@ def train(config: str, *overrides: str) -> None:
         _train_folder(Path(config), overrides)
         return
 
+    from slowfast_det.class_recipe import ClassRecipe
     from slowfast_det.distributed import joined
-    from slowfast_det.recipe import read_recipe
+    from slowfast_det.recipe import read_any_recipe
     from slowfast_det.training.actions import prepare_training
+    from slowfast_det.training.classes import prepare_class_training
     from slowfast_det.training.run import run_training
 
-    recipe = read_recipe(config, overrides)
+    recipe = read_any_recipe(config, overrides)
     with joined(recipe.device) as world:
-        preparation = prepare_training(recipe, world.device)
-        if world.is_first:
-            for note in preparation.notes:
-                console.print(f"note: {note}")
-            if preparation.transfer is not None:
-                show_transfer(preparation.transfer)
-            frames = preparation.task.samples.key_frames
-            console.print(
-                f"training on {len(frames):,} key frames with {len(frames.boxes):,} persons of "
-                f"{len(frames.films):,} films, {len(preparation.task.model.labels)} actions"
-            )
-        outcome = run_training(recipe, preparation.task, world)
+        if isinstance(recipe, ClassRecipe):
+            of_classes = prepare_class_training(recipe)
+            if world.is_first:
+                _tell(of_classes.notes, of_classes.transfer)
+                films = of_classes.task.samples.films
+                console.print(f"training on {len(films):,} films of {len(films.labels):,} classes")
+            outcome = run_training(recipe, of_classes.task, world)
+        else:
+            preparation = prepare_training(recipe, world.device)
+            if world.is_first:
+                _tell(preparation.notes, preparation.transfer)
+                frames = preparation.task.samples.key_frames
+                console.print(
+                    f"training on {len(frames):,} key frames with {len(frames.boxes):,} persons of "
+                    f"{len(frames.films):,} films, {len(preparation.task.model.labels)} actions"
+                )
+            outcome = run_training(recipe, preparation.task, world)
         if world.is_first:
             tell_outcome(recipe.out, outcome)
+
+
+def _tell(notes: Sequence[str], loaded: Transfer | None) -> None:
+    for note in notes:
+        console.print(f"note: {note}")
+    if loaded is not None:
+        show_transfer(loaded)
 
 
 def _train_folder(data: Path, overrides: Sequence[str]) -> None:

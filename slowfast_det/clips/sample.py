@@ -111,6 +111,29 @@ def read_clip(
     return next(clips, None)
 
 
+def read_frames(film: FrameSource, indices: Iterable[int], prepare: Callable[[Image], Image]) -> dict[int, Image]:
+    """The pictures of a film at indices of the time line, each decoded and prepared once, in one pass.
+
+    Args:
+        film: an open one.
+        indices: in any order; before 0 stands frame 0, after the film's end its last frame.
+        prepare: what is done to each picture before it is kept (resizing).
+
+    Returns:
+        The picture at each index; nothing of a film that ends before any frame comes.
+    """
+    wanted = deque(sorted(set(indices)))
+    pictures: dict[int, Image] = {}
+    moments = _in_order({max(0, index) for index in wanted})
+    for frame, end in _with_ends(film.frames(moments=moments)):
+        shown = _Shown(frame, prepare, keyframes=False)
+        while wanted and wanted[0] < end:
+            pictures[wanted.popleft()] = shown.prepared
+        if not wanted:
+            break
+    return pictures
+
+
 class _Gathering:
     """A clip whose frames are still coming."""
 

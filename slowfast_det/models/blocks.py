@@ -58,15 +58,19 @@ class ConvNorm(nn.Module):
 
 
 class Stem(nn.Module):
-    """First convolution and pooling: a quarter of the height and width, all of the time."""
+    """First convolution and pooling: a quarter of the height and width, all of the time unless there are strides."""
 
-    def __init__(self, out_channels: int, temporal_kernel: int) -> None:
+    def __init__(
+        self, out_channels: int, temporal_kernel: int, strides: tuple[int, int] = (1, 1), *, pool_padding: bool = True
+    ) -> None:
+        """``strides``: in time, of convolution and pooling; ``pool_padding``: whether the latter passes the edges."""
         super().__init__()
-        self.first = ConvNorm(3, out_channels, (temporal_kernel, 7, 7), stride=(1, 2, 2))
-        self.pool = nn.MaxPool3d((1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1))
+        edge = int(pool_padding)
+        self.first = ConvNorm(3, out_channels, (temporal_kernel, 7, 7), stride=(strides[0], 2, 2))
+        self.pool = nn.MaxPool3d((1, 3, 3), stride=(strides[1], 2, 2), padding=(0, edge, edge))
 
     def forward(self, clip: Tensor) -> Tensor:
-        """``Tensor[B, 3, T, H, W]`` -> ``Tensor[B, C, T, H/4, W/4]``."""
+        """``Tensor[B, 3, T, H, W]`` -> ``Tensor[B, C, T/strides, H/4, W/4]``."""
         pooled: Tensor = self.pool(self.first(clip, relu=True))
         return pooled
 
@@ -140,6 +144,8 @@ class Pathway(nn.Module):
         strides: Sequence[int] = (1, 2, 2, 1),
         dilations: Sequence[int] = (1, 1, 1, 2),
         stride_first: bool = False,
+        stem_strides: tuple[int, int] = (1, 1),
+        stem_pool_padding: bool = True,
         non_local: Sequence[NonLocalPlacement] = (),
     ) -> None:
         """Build a pathway.
@@ -154,6 +160,7 @@ class Pathway(nn.Module):
             lateral_channels: channels that arrive from another pathway before res2..res5.
             strides, dilations: spatial, of res2..res5. The detector keeps res5 at res4's size, dilated.
             stride_first: see `Bottleneck`.
+            stem_strides, stem_pool_padding: see `Stem`.
             non_local: where non-local blocks follow.
 
         Raises:
@@ -162,7 +169,7 @@ class Pathway(nn.Module):
         super().__init__()
         if any(not 0 <= looking <= count for looking, count in zip(temporal_blocks, BLOCKS[depth], strict=True)):
             raise ValueError(f"{list(temporal_blocks)} blocks look over time; depth {depth} has {list(BLOCKS[depth])}")
-        self.stem = Stem(width, temporal_kernels[0][0])
+        self.stem = Stem(width, temporal_kernels[0][0], stem_strides, pool_padding=stem_pool_padding)
         attended = {(placement.stage, block): placement for placement in non_local for block in placement.blocks}
         for stage, block in attended:
             if not 0 <= block < BLOCKS[depth][STAGES.index(stage)]:

@@ -11,14 +11,20 @@ from slowfast_det.models.layout import mean_over_time
 
 
 class ClassifierHead(nn.Module):
-    """Average pooling of each pathway, concatenation, dropout, one linear layer.
+    """Average pooling of each pathway, concatenation, dropout, one linear layer or two.
 
     PySlowFast's ResNetBasicHead up to the activation. The window of the pooling is the size of the
     features in training; larger features give logits at several positions.
     """
 
     def __init__(
-        self, in_channels: Sequence[int], num_classes: int, *, window: int | None = 7, dropout: float = 0.5
+        self,
+        in_channels: Sequence[int],
+        num_classes: int,
+        *,
+        window: int | None = 7,
+        mlp: bool = False,
+        dropout: float = 0.5,
     ) -> None:
         """Build the head.
 
@@ -27,12 +33,19 @@ class ClassifierHead(nn.Module):
             num_classes: N.
             window: height and width of what is averaged, in cells; None: all of them (mmaction2). All frames
                 always are.
-            dropout: share of features dropped before the linear layer in training.
+            mlp: whether a hidden layer of 2 N channels, normed, stands before the last one (mmaction2's OmniHead).
+            dropout: share of features dropped before the last layer in training.
         """
         super().__init__()
+        channels = sum(in_channels)
         self.window = window
+        self.hidden: nn.Module | None = None
+        if mlp:
+            inner = 2 * num_classes
+            self.hidden = nn.Sequential(nn.Linear(channels, inner), nn.BatchNorm1d(inner), nn.ReLU())
+            channels = inner
         self.dropout = nn.Dropout(dropout)
-        self.projection = nn.Linear(sum(in_channels), num_classes)
+        self.projection = nn.Linear(channels, num_classes)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """``Tensor[B, C, T, H, W]`` of each pathway -> logits ``Tensor[B, H', W', N]``, H' = H - window + 1 or 1."""
@@ -43,5 +56,7 @@ class ClassifierHead(nn.Module):
             else nn.functional.avg_pool2d(frame, self.window, stride=1)
         )
         positions = pooled.permute(0, 2, 3, 1)  # [B, H', W', C]
+        if self.hidden is not None:
+            positions = self.hidden(positions.flatten(0, 2)).unflatten(0, positions.shape[:3])  # [B, H', W', 2 N]
         logits: Tensor = self.projection(self.dropout(positions))
         return logits

@@ -116,9 +116,10 @@ class FusedStem(nn.Module):
 
     @staticmethod
     def fits(stem: Stem, frames: int) -> bool:
-        """Whether a stem is such a one, and an even number of frames comes in."""
+        """Whether a stem is such a one, keeps all of the time, and an even number of frames comes in."""
         conv = stem.first.conv
-        return frames % 2 == 0 and conv.kernel_size[0] > 1 and 2 * conv.out_channels <= _LANES
+        few = conv.kernel_size[0] > 1 and 2 * conv.out_channels <= _LANES
+        return few and conv.stride[0] == 1 and FramePool.fits(stem.pool) and frames % 2 == 0
 
     def forward(self, clip: Tensor) -> Tensor:
         """See `Stem`."""
@@ -133,13 +134,13 @@ class FramePool(nn.Module):
     def __init__(self, pool: nn.MaxPool3d) -> None:
         """``pool``: one that `fits`."""
         super().__init__()
-        kernel, stride, padding = (_triple(value)[1:] for value in (pool.kernel_size, pool.stride, pool.padding))
+        kernel, stride, padding = (triple(value)[1:] for value in (pool.kernel_size, pool.stride, pool.padding))
         self._pool = nn.MaxPool2d(kernel, stride, padding)
 
     @staticmethod
     def fits(pool: nn.MaxPool3d) -> bool:
         """Whether a pool does nothing over time."""
-        return _triple(pool.kernel_size)[0] == _triple(pool.stride)[0] == 1
+        return triple(pool.kernel_size)[0] == triple(pool.stride)[0] == 1
 
     def forward(self, x: Tensor) -> Tensor:
         """``Tensor[B, C, T, H, W]`` -> ``Tensor[B, C, T, H', W']``."""
@@ -157,7 +158,8 @@ def _onednn_computes(weight: Tensor) -> bool:
     return True
 
 
-def _triple(value: int | tuple[int, ...]) -> tuple[int, ...]:
+def triple(value: int | tuple[int, ...]) -> tuple[int, ...]:
+    """An attribute of a layer over three dimensions."""
     return (value,) * 3 if isinstance(value, int) else value
 
 

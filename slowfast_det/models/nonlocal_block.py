@@ -10,7 +10,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from slowfast_det.models.convolution import Convolution
 
-Affinity = Literal["softmax", "dot_product"]
+Affinity = Literal["softmax", "dot_product", "embedded_gaussian", "gaussian"]
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,9 @@ class NonLocal(nn.Module):
 
         Args:
             channels: C of the features; inside there are half as many.
-            affinity: softmax of the products over the root of the inner channels, or the products over the
-                number of positions looked at.
+            affinity: softmax of the products over the root of the inner channels; the products over the number of
+                positions looked at; softmax of the products as they are (embedded_gaussian), or of those of the
+                features themselves, which takes neither theta nor phi (gaussian).
             pool: (time, height, width) of the maximum over what is looked at.
             groups: pieces of time that do not see each other; PySlowFast's NONLOCAL.GROUP.
             project_first: mmcv's form (mmaction2): phi and g are pooled behind their convolutions instead of
@@ -59,8 +60,9 @@ class NonLocal(nn.Module):
         self.affinity = affinity
         self.groups = groups
         self.project_first = project_first
-        self.theta = Convolution(channels, inner, 1)
-        self.phi = Convolution(channels, inner, 1)
+        embedded = affinity != "gaussian"
+        self.theta = Convolution(channels, inner, 1) if embedded else nn.Identity()
+        self.phi = Convolution(channels, inner, 1) if embedded else nn.Identity()
         self.g = Convolution(channels, inner, 1)
         self.out = Convolution(inner, channels, 1, bias=not project_first)
         self.norm = nn.BatchNorm3d(channels)
@@ -77,18 +79,19 @@ class NonLocal(nn.Module):
         return seen.transpose(1, 2).reshape(x.shape)
 
     def _attended(self, x: Tensor) -> Tensor:
-        theta = self.theta(x).flatten(2).transpose(1, 2)  # [B, positions, C/2]
+        theta = self.theta(x).flatten(2).transpose(1, 2)  # [B, positions, C/2]; C of gaussian ones
         if self.project_first:
             phi, g = self.pool(self.phi(x)), self.pool(self.g(x))
         else:
             pooled = self.pool(x)
             phi, g = self.phi(pooled), self.g(pooled)
         phi, g = phi.flatten(2).transpose(1, 2), g.flatten(2).transpose(1, 2)  # [B, pooled positions, C/2]
-        if self.affinity == "softmax":
-            heads = [part.unsqueeze(1) for part in (theta, phi, g)]  # a single one; ONNX knows no other form
-            seen = scaled_dot_product_attention(*heads).squeeze(1)
-        else:
+        if self.affinity == "dot_product":
             seen = theta @ phi.transpose(1, 2) @ g / phi.shape[1]
+        else:
+            query, key, value = (part.unsqueeze(1) for part in (theta, phi, g))  # one head; ONNX knows no other form
+            scale = None if self.affinity == "softmax" else 1.0
+            seen = scaled_dot_product_attention(query, key, value, scale=scale).squeeze(1)
         seen = seen.transpose(1, 2).reshape(x.shape[0], -1, *x.shape[2:])  # [B, C/2, T, H, W]
         added: Tensor = self.norm(self.out(seen))
         return x + added

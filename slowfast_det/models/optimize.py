@@ -13,7 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from slowfast_det.models.backbone import SlowFast
 from slowfast_det.models.blocks import ConvNorm, Stem
-from slowfast_det.models.fused import FramePool, FusedConvNorm, FusedStem
+from slowfast_det.models.fused import FramePool, FusedConvNorm, FusedStem, triple
 from slowfast_det.precision import Precision, half_type
 
 N = TypeVar("N", bound=nn.Module)
@@ -46,6 +46,9 @@ def optimized(network: N, num_frames: int, precision: Precision = "auto", *, com
     kind = half_type(precision, device) or torch.float32
     backbone = network.get_submodule("backbone")
     _fold(backbone)
+    for part in backbone.modules():
+        if isinstance(part, Stem):
+            _skip_unseen_frames(part)
     backbone.to(kind).to(memory_format=torch.channels_last_3d)
     if compiled:
         backbone.compile(options={"triton.cudagraphs": True} if device.type == "cuda" else {"freezing": True})
@@ -72,6 +75,14 @@ class _InType(nn.Module):
         """``Tensor[B, 3, T, H, W]`` to the features of each pathway."""
         features = self.backbone(clip.to(self.kind, memory_format=torch.channels_last_3d))
         return tuple(pathway.to(torch.float32, copy=self.copies) for pathway in features)
+
+
+def _skip_unseen_frames(stem: Stem) -> None:
+    """Let the convolution step over the frames that the pooling behind it would step over."""
+    conv, pool = stem.first.conv, stem.pool
+    time, height, width = triple(pool.stride)
+    conv.stride = (conv.stride[0] * time, *conv.stride[1:])
+    pool.stride = (1, height, width)
 
 
 def _fuse(backbone: nn.Module, num_frames: int, device: torch.device) -> None:

@@ -18,6 +18,7 @@ Part = tuple[tuple[Act, float], ...]
 
 _SOUND = 0.5  # seconds to either side of the key frame in which figures stay in the picture
 _TRIES = 40
+_MANY, _FEW = (46.0, 84.0), (64.0, 94.0)  # least and largest height of figures in a scene of many or few, pixels
 _WAVE, _HELD_WAVE = Act(arms="wave"), Act(arms="wave", arms_held=True)
 
 
@@ -50,6 +51,22 @@ _PAIRS: list[Part] = [
 ]
 
 
+def _class_of(part: Part) -> str | None:
+    """The one action that a scene of this part alone would be called after; None: it has several."""
+    names = {name for act, _ in part for name in act.actions}
+    told = names - {"stand"} or names
+    return told.pop() if len(told) == 1 else None
+
+
+def _parts_of(name: str) -> list[Part]:
+    """Parts of a class. Whoever stands is held in a pose of a motion in about half of them, not in nearly all."""
+    parts = [*(((act, 0.0),) for act in _SINGLES), *_PAIRS]
+    own = [part for part in parts if _class_of(part) == name]
+    held = [part for part in own if any(act.legs_held or act.arms_held for act, _ in part)]
+    plain = [part for part in own if part not in held]
+    return held + plain * max(1, len(held) // len(plain))
+
+
 class Casting:
     """Deals parts from a shuffled deck, so that every action is as frequent as planned in any number of films."""
 
@@ -58,13 +75,34 @@ class Casting:
         self._random = random
         self._singles: list[Act] = []
         self._pairs: list[Part] = []
+        self._of_class: dict[str, list[Part]] = {}
 
     def groups(self, moment: float) -> list[Group]:
         """Groups of figures for one scene; ``moment`` is its key frame, around which they are placed."""
         pairs = int(self._random.random() < 0.5)
         singles = int(self._random.integers(2, 4)) - pairs
         parts = [*(self._pair() for _ in range(pairs)), *(self._single() for _ in range(singles))]
-        scale = float(self._random.uniform(46, 84))
+        return self._placed(parts, moment, _MANY)
+
+    def groups_of_class(self, name: str, moment: float) -> list[Group]:
+        """Groups for a scene of one class: the first does it; in half of the scenes of any class somebody stands by.
+
+        Args:
+            name: the class, one of `ACTIONS`.
+            moment: around which the figures are placed.
+        """
+        if not self._of_class.get(name):
+            parts = _parts_of(name)
+            self._of_class[name] = [parts[number] for number in self._random.permutation(len(parts))]
+        part = self._of_class[name].pop()
+        cast = [self._paired(part) if len(part) > 1 else ((self._styled(part[0][0]), 0.0),)]
+        if self._random.random() < 0.5:
+            cast.append(((self._styled(Act()), 0.0),))
+        return self._placed(cast, moment, _FEW)
+
+    def _placed(self, parts: Sequence[Part], moment: float, heights: tuple[float, float]) -> list[Group]:
+        """A group for each part, somewhere in the picture and apart from the others; they shrink where need be."""
+        scale = float(self._random.uniform(*heights))
         while True:
             groups = [self._group(part, scale, moment) for part in parts]
             swept = [_swept(group, moment) for group in groups]
@@ -83,8 +121,11 @@ class Casting:
         """A pair, with either one on the left."""
         if not self._pairs:
             self._pairs = [_PAIRS[number] for number in self._random.permutation(len(_PAIRS))]
+        return self._paired(self._pairs.pop())
+
+    def _paired(self, part: Part) -> Part:
         side = float(self._random.choice([-1, 1]))
-        members = [(self._styled(act), offset * side) for act, offset in self._pairs.pop()]
+        members = [(self._styled(act), offset * side) for act, offset in part]
         first = members[0][0]
         return tuple(
             (

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from slowfast_det.clips.augment import Recolouring
 from slowfast_det.clips.tensors import box_tensor
 from slowfast_det.distributed import World
-from slowfast_det.recipe import OptimisationConfig
+from slowfast_det.run_config import OptimisationConfig
 from slowfast_det.training.samples import Draw, Sample
 
 S = TypeVar("S")

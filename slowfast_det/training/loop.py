@@ -19,7 +19,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ava_tools.errors import InputError
 from slowfast_det.distributed import World
 from slowfast_det.precision import arithmetic, resolve_precision
-from slowfast_det.recipe import OptimisationConfig
+from slowfast_det.run_config import OptimisationConfig
 from slowfast_det.training.interruption import Interruption, watched
 from slowfast_det.training.journal import Journal
 from slowfast_det.training.optimiser import NORMS, make_optimiser

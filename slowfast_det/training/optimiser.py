@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn, optim
 
-from slowfast_det.recipe import OptimisationConfig
+from slowfast_det.run_config import OptimisationConfig
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 

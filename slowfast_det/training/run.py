@@ -14,7 +14,7 @@ from ava_tools.atomic import replacing
 from ava_tools.errors import InputError
 from ava_tools.manifest import DataSet, read_data_set
 from slowfast_det.distributed import World
-from slowfast_det.recipe import RunConfig
+from slowfast_det.run_config import RunConfig
 from slowfast_det.training.loop import STATE, Outcome, train
 from slowfast_det.training.tasks.protocol import B, Task
 

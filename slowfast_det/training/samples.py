@@ -86,7 +86,13 @@ class FilmShelf:
 class Readable(Protocol[T_co]):
     """Samples of which any may turn out to be unreadable."""
 
-    key_frames: KeyFrames
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+    def name(self, sample: int) -> str:
+        """What to call one in messages."""
+        ...
 
     def read(self, draw: Draw, problems: tuple[str, ...]) -> T_co:
         """Read a sample; ``problems`` are why those before it in this place could not be read."""
@@ -104,13 +110,13 @@ def first_readable(samples: Readable[T], draw: Draw) -> T:
         InputError: many in a row cannot.
     """
     problems: list[str] = []
-    total = len(samples.key_frames)
+    total = len(samples)
     for offset in range(min(_SUBSTITUTES, total)):
         index = (draw.sample + offset) % total
         try:
             return samples.read(draw._replace(sample=index), tuple(problems))
         except Exception as problem:  # films fail in every way that FFmpeg and OpenCV know
-            problems.append(f"{samples.key_frames.name(index)}: {problem}")
+            problems.append(f"{samples.name(index)}: {problem}")
             samples.failed(index)
     raise InputError(f"{len(problems)} samples in a row cannot be read; the last one: {problems[-1]}")
 
@@ -140,6 +146,10 @@ class ActionSamples(Dataset[Sample]):
 
     def __len__(self) -> int:
         return len(self.key_frames)
+
+    def name(self, sample: int) -> str:
+        """What to call a sample in messages."""
+        return self.key_frames.name(sample)
 
     def __getitem__(self, draw: Draw) -> Sample:
         """Read a sample; one that cannot be read is replaced by the next that can, and reported."""

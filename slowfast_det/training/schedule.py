@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from slowfast_det.recipe import ScheduleConfig
+from slowfast_det.run_config import ScheduleConfig
 
 
 def learning_rate(schedule: ScheduleConfig, epoch: float, epochs: int, batch: int) -> float:

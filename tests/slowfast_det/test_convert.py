@@ -98,6 +98,22 @@ NOT_OF_THE_NETWORK = {("NONLOCAL", "POOL"), ("RESNET", "ZERO_INIT_FINAL_BN"), ("
         pytest.param({"depth": 26, "slow_frames": "stride"}, "network.slow_frames=stride", id="slow frames"),
         pytest.param({"depth": 26, "temporal_pooling": "max"}, "network.temporal_pooling=max", id="maximum"),
         pytest.param({"depth": 26, "context": "frame"}, "network.context=frame", id="context"),
+        pytest.param(
+            {"depth": 26, "architecture": "i3d_heavy", "stem_strides": (2, 1), "stem_pool_padding": False},
+            "network.architecture=i3d_heavy, network.stem_strides=[2, 1], network.stem_pool_padding=False; it cannot",
+            id="I3D of mmaction2",
+        ),
+        pytest.param(
+            {
+                "depth": 26,
+                "non_local": [
+                    {"stage": "res3", "blocks": [0]},
+                    {"stage": "res4", "blocks": [0], "affinity": "gaussian", "project_first": True},
+                ],
+            },
+            "network.non_local.project_first=True, network.non_local.affinity=gaussian; it cannot",
+            id="attention of mmaction2",
+        ),
         pytest.param({"depth": 26, "mlp_head": True}, "network.mlp_head=True", id="hidden layer"),
     ],
 )
@@ -137,6 +153,7 @@ ODD = [
         [
             *("network.architecture=c2d", "network.temporal_pool=2", "network.depth=26", "network.width=16"),
             *("network.window=4", "activation=sigmoid", "clip.channels=bgr", "network.num_actions=157"),
+            "labels=numbered",
         ],
         id="clips",
     ),

@@ -39,6 +39,14 @@ NETWORKS = {
         "network.temporal_pool=2",
         "network.non_local=[{stage: res2, blocks: [0], affinity: dot_product}, {stage: res3, blocks: [0], groups: 2}]",
     ],
+    "heavy i3d, non-local": [
+        "network.architecture=i3d_heavy",
+        "network.width=8",
+        "network.stem_strides=[2, 2]",
+        "network.stem_pool_padding=false",
+        "network.non_local=[{stage: res2, blocks: [0], affinity: gaussian}, "
+        "{stage: res3, blocks: [0], affinity: embedded_gaussian, project_first: true}]",
+    ],
     "acrn": ["network.width=8", "network.context=acrn"],
 }
 WHOLE_AND_ODD = [  # all of a clip, over its edges, less than a cell, nothing, turned round, outside

@@ -99,6 +99,28 @@ NETWORKS = {
         "slow_r50_4x16",
         ("network.depth=14", "network.width=16", "network.architecture=i3d", "network.temporal_pool=2"),
     ),
+    "strides of the stem": (
+        "slow_r50_4x16",
+        (
+            *("network.depth=14", "network.width=16", "network.architecture=i3d_heavy", "clip.num_frames=8"),
+            *("network.stem_strides=[2, 2]", "network.temporal_pool=2"),
+        ),
+    ),
+    "a thin stem that leaves out frames behind its convolution": (
+        "slow_r50_4x16",
+        (
+            *("network.depth=14", "network.width=8", "network.architecture=i3d", "network.stem_strides=[1, 2]"),
+            "network.stem_pool_padding=false",
+        ),
+    ),
+    "softmax without a scale, with and without projections": (
+        "slow_r50_4x16",
+        (
+            *("network.depth=14", "network.width=16", "network.stem_pool_padding=false"),
+            "network.non_local=[{stage: res3, blocks: [0], affinity: embedded_gaussian, project_first: true}, "
+            "{stage: res4, blocks: [0], affinity: gaussian}]",
+        ),
+    ),
     "persons among all places": (
         "mmaction2_slowfast_r50_4x16_context",
         ("network.depth=14", "network.width=16", "network.context=acrn"),
@@ -137,6 +159,11 @@ def test_two_frames_at_once_where_there_are_few_channels():
     assert isinstance(of_clips("tiny").optimized().backbone.backbone.fast.stem, FusedStem)
     assert isinstance(
         of_clips("tiny", "clip.num_frames=9", "network.alpha=3").optimized().backbone.backbone.fast.stem, Stem
+    )
+    thin = ("network.architecture=i3d", "network.width=8")
+    assert isinstance(of_clips("tiny", *thin).optimized().backbone.backbone.slow.stem, FusedStem)
+    assert isinstance(
+        of_clips("tiny", *thin, "network.stem_strides=[1, 2]").optimized().backbone.backbone.slow.stem, Stem
     )
 
 

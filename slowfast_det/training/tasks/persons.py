@@ -76,6 +76,10 @@ class PersonSamples(Dataset[Portrait]):
     def __len__(self) -> int:
         return len(self.key_frames)
 
+    def name(self, sample: int) -> str:
+        """What to call a sample in messages."""
+        return self.key_frames.name(sample)
+
     def __getitem__(self, draw: Draw) -> Portrait:
         """Read a sample; one that cannot be read is replaced by the next that can, and reported."""
         return first_readable(self, draw)

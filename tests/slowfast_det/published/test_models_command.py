@@ -55,7 +55,7 @@ def line_of(name, text):
 def test_the_list_has_one_line_a_model_where_nobody_folds(models):
     code, out, error = models()
     assert (code, error) == (0, "")
-    detection, classification = out.index("Detection: 33"), out.index("Classification: 43")
+    detection, classification = out.index("Detection: 33"), out.index("Classification: 54")
     for model in published_models():
         assert (detection < out.index(f"\n{model.name} ") < classification) == (model.task == "detection")
         line = " ".join(line_of(model.name, out))
@@ -86,7 +86,7 @@ def test_the_list_says_what_it_means(models):
 
 def test_one_task(models):
     _, out, _ = models("--task", "classification")
-    assert "Classification: 43" in out
+    assert "Classification: 54" in out
     assert "Detection" not in out
 
 
@@ -124,7 +124,8 @@ def test_details(models):
 )
 def test_a_classifier_is_to_start_from(models, name, recipe):
     _, out, _ = models(name)
-    assert f"  use:          slowfast-det train {recipe} data=FOLDER init={name}\n" in out
+    assert f"  use:          slowfast-det classify film.mp4 --model {name}\n" in out
+    assert f"  start from:   slowfast-det train {recipe} data=FOLDER init={name}\n" in out
     assert recipe in config_names()
     assert "predict" not in out
     assert "not loadable" not in out

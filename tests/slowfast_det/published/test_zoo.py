@@ -81,18 +81,29 @@ CLASSIFIERS = {
     "slowfast_r50_8xb8-4x16x1-256e_kinetics400-rgb_20220901-701b0f6f.pth": 75.55,
     "slowfast_r50_8xb8-8x8x1-256e_kinetics400-rgb_20220818-1cb6dfc8.pth": 76.80,
     "slowfast_r50_8xb8-8x8x1-steplr-256e_kinetics400-rgb_20220818-b62a501f.pth": 76.65,
-    "slowfast_r101_8xb8-8x8x1-256e_kinetics400-rgb_20220901-9c0e09bd.pth": 78.65,
+    "slowfast_r101_8xb8-8x8x1-256e_kinetics400-rgb_20220818-9c0e09bd.pth": 78.65,
     "slowfast_r101-r50_32xb8-4x16x1-256e_kinetics400-rgb_20220901-a77ac3ee.pth": 77.03,
-    "slowonly_r50_4x16x1_256e_8xb16_kinetics400-rgb_20220901-f6a40d08.pth": 72.68,
-    "slowonly_r50_8xb16-8x8x1-256e_kinetics400-rgb_20220901-2132fc87.pth": 74.82,
-    "slowonly_r101_8xb16-8x8x1-196e_kinetics400-rgb_20220901-e6281431.pth": 76.28,
-    "slowonly_imagenet-pretrained-r50_8xb16-4x16x1-steplr-150e_kinetics400-rgb_20220901-e7b65fad.pth": 74.83,
-    "slowonly_imagenet-pretrained-r50_8xb16-8x8x1-steplr-150e_kinetics400-rgb_20220901-df42dc84.pth": 75.96,
-    "embedded-gaussian_8xb16-4x16x1-steplr-150e_kinetics400-rgb_20220901-cf739c75.pth": 74.84,
-    "embedded-gaussian_8xb16-8x8x1-steplr-150e_kinetics400-rgb_20220901-df42dc84.pth": 76.35,
-    "16xb16-4x16x1-steplr-150e_kinetics700-rgb_20220901-f73b3e89.pth": 65.18,
-    "16xb16-8x8x1-steplr-150e_kinetics700-rgb_20220901-4098e1eb.pth": 66.93,
+    "slowonly_r50_4x16x1_256e_8xb16_kinetics400-rgb_20220901-f6a40d08.pth": 72.97,
+    "slowonly_r50_8xb16-8x8x1-256e_kinetics400-rgb_20220901-2132fc87.pth": 75.15,
+    "slowonly_r101_8xb16-8x8x1-196e_kinetics400-rgb_20220901-e6281431.pth": 76.59,
+    "slowonly_imagenet-pretrained-r50_8xb16-4x16x1-steplr-150e_kinetics400-rgb_20220901-e7b65fad.pth": 75.12,
+    "slowonly_imagenet-pretrained-r50_8xb16-8x8x1-steplr-150e_kinetics400-rgb_20220901-df42dc84.pth": 76.45,
+    "embedded-gaussian_8xb16-4x16x1-steplr-150e_kinetics400-rgb_20220901-cf739c75.pth": 75.07,
+    "embedded-gaussian_8xb16-8x8x1-steplr-150e_kinetics400-rgb_20220901-df42dc84.pth": 76.65,
+    "16xb16-4x16x1-steplr-150e_kinetics700-rgb_20221013-98b1b0a7.pth": 65.52,
+    "16xb16-8x8x1-steplr-150e_kinetics700-rgb_20221013-15b93b10.pth": 67.67,
     "32xb8-8x8x1-steplr-150e_kinetics710-rgb_20230612-12ce977c.pth": 72.39,
+    "omnisource/slowonly_r50_8xb16-8x8x1-256e_imagenet-kinetics400-rgb_20230208-61c4be0d.pth": 77.30,
+    "c2d_r50-in1k-pre-nopool_8xb32-8x8x1-100e_kinetics400-rgb_20221027-e0227b22.pth": 73.44,
+    "c2d_r101-in1k-pre-nopool_8xb32-8x8x1-100e_kinetics400-rgb_20221027-557bd8bc.pth": 74.97,
+    "c2d_r50-in1k-pre_8xb32-8x8x1-100e_kinetics400-rgb_20221027-3ca304fa.pth": 73.89,
+    "c2d_r50-in1k-pre_8xb32-16x4x1-100e_kinetics400-rgb_20221027-5f382a43.pth": 74.97,
+    "r50-nl-dot-product_8xb8-32x2x1-100e_kinetics400-rgb_20220812-8e1f2148.pth": 74.80,
+    "r50-nl-embedded-gaussian_8xb8-32x2x1-100e_kinetics400-rgb_20220812-afd8f562.pth": 74.73,
+    "r50-nl-gaussian_8xb8-32x2x1-100e_kinetics400-rgb_20220812-0c5cbf5a.pth": 73.97,
+    "i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb_20220812-e213c223.pth": 73.47,
+    "i3d_imagenet-pretrained-r50_8xb8-dense-32x2x1-100e_kinetics400-rgb_20220812-9f46003f.pth": 73.77,
+    "i3d_imagenet-pretrained-r50-heavy_8xb8-32x2x1-100e_kinetics400-rgb_20220812-ed501b31.pth": 76.21,
 }
 
 
@@ -116,13 +127,14 @@ def test_how_many_there_are():
         ("mmaction2", "detection"): 27,
         ("PySlowFast", "classification"): 20,
         ("PyTorchVideo", "classification"): 8,
-        ("mmaction2", "classification"): 15,
+        ("mmaction2", "classification"): 26,
     }
 
 
 def test_some_whole_addresses():
     fair, openmmlab = "https://dl.fbaipublicfiles.com", "https://download.openmmlab.com/mmaction"
-    k700 = "slowonly_imagenet-pretrained-r50_{}xb16-8x8x1-steplr-150e_kinetics700-rgb"
+    k700 = "slowonly_imagenet-pretrained-r50_16xb16-8x8x1-steplr-150e_kinetics700-rgb"
+    heavy = "i3d_imagenet-pretrained-r50-heavy_8xb8-32x2x1-100e_kinetics400-rgb"
     multisports = "slowfast_kinetics400-pretrained-r50_8xb16-4x16x1-8e_multisports-rgb"
     acrn = "slowfast-acrn_kinetics400-pretrained-r50_8xb8-8x8x1-cosine-10e_ava22-rgb"
     omni = "slowonly_omnisource_pretrained_r101_8x8x1_20e_ava_rgb"
@@ -134,7 +146,8 @@ def test_some_whole_addresses():
         f"{fair}/pyslowfast/videomoco_models/SwAV_SlowR50_8x8_T2_epoch_00200.pyth",
         f"{fair}/pytorchvideo/model_zoo/ava/SLOWFAST_8x8_R50_DETECTION.pyth",
         f"{fair}/pytorchvideo/model_zoo/kinetics/SLOWFAST_16x8_R101_50_50.pyth",
-        f"{openmmlab}/v1.0/recognition/slowonly/{k700.format(8)}/{k700.format(16)}_20220901-4098e1eb.pth",
+        f"{openmmlab}/v1.0/recognition/slowonly/{k700}/{k700}_20221013-15b93b10.pth",
+        f"{openmmlab}/v1.0/recognition/i3d/{heavy}/{heavy}_20220812-ed501b31.pth",
         f"{openmmlab}/v1.0/detection/slowfast/{multisports}/{multisports}_20230320-af666368.pth",
         f"{openmmlab}/v1.0/detection/acrn/{acrn}/{acrn}_20220906-66ec24a2.pth",
         f"{openmmlab}/detection/ava/{omni}/{omni}_20201217-16378594.pth",

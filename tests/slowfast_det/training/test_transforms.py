@@ -12,7 +12,7 @@ import torch
 
 from slowfast_det.clips.augment import draw_recolouring, draw_view
 from slowfast_det.clips.tensors import box_tensor, normalised
-from slowfast_det.recipe import ScheduleConfig
+from slowfast_det.run_config import ScheduleConfig
 from slowfast_det.training.schedule import learning_rate
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "fixtures" / "training_data.json").read_text())

@@ -1,0 +1,82 @@
+"""From a recipe to a trained classifier."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import torch
+
+from ava_tools.class_films import MissingSplitError
+from ava_tools.labels import Labels
+from slowfast_det.checkpoints.model import Model, untrained_any_model
+from slowfast_det.checkpoints.transfer import Transfer, transfer
+from slowfast_det.class_recipe import ClassRecipe, ViewsConfig
+from slowfast_det.class_testing import run_class_test, split_films
+from slowfast_det.distributed import World
+from slowfast_det.models.backbone import freeze_stages
+from slowfast_det.training.actions import mirrored_actions
+from slowfast_det.training.class_samples import ClassSamples
+from slowfast_det.training.tasks.classes import ClassTask, Evaluation
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ClassPreparation:
+    """What is known before the first step.
+
+    Attributes:
+        task: what will be trained.
+        transfer: what was taken from the checkpoint of ``init``; None: all weights are fresh.
+        notes: what was left out of the data.
+    """
+
+    task: ClassTask
+    transfer: Transfer | None
+    notes: tuple[str, ...]
+
+
+def prepare_class_training(recipe: ClassRecipe) -> ClassPreparation:
+    """Read the lists of films, build the model, load what it starts from.
+
+    Raises:
+        InputError: the recipe names no data, a file is wrong, or nothing is left to train on.
+    """
+    films = split_films(recipe, recipe.train_split)
+    torch.manual_seed(recipe.training.seed)
+    model = untrained_any_model(recipe.of_model(), films.labels)
+    loaded = None if recipe.init is None else transfer(recipe.init, model, recipe.class_map)
+    freeze_stages(model.network, recipe.training.frozen_stages)
+    samples = ClassSamples(
+        films,
+        recipe.clip,
+        recipe.augmentation,
+        mirrored_actions(films.labels, recipe.augmentation.flip_pairs),
+        recipe.training.seed,
+        recipe.training.memory * 1e9,
+    )
+    evaluation, notes = _evaluation(recipe, films.labels)
+    return ClassPreparation(ClassTask(model, samples, recipe.training, evaluation), loaded, (*films.notes, *notes))
+
+
+def _evaluation(recipe: ClassRecipe, labels: Labels) -> tuple[Evaluation, tuple[str, ...]]:
+    """How a model is measured while it trains: on the test split, if there is one."""
+    if recipe.test_split is None:
+        return lambda model, world: {}, ()
+    try:
+        films = split_films(recipe, recipe.test_split, labels)
+    except MissingSplitError as problem:
+        return lambda model, world: {}, (f"the model is not tested: {problem}",)
+
+    glance = ViewsConfig(clips=1, crops=min(recipe.views.crops, 1))
+
+    def evaluation(model: Model, world: World) -> dict[str, float]:
+        tested = run_class_test(films, model, world, glance, recipe.training.precision)
+        for problem in tested.problems if tested is not None else ():
+            log.warning("%s", problem)
+        figures = {} if tested is None else {f"top{count}": tested.accuracy(count) for count in (1, 5)}
+        shared: dict[str, float] = world.gather(figures)[0]
+        return shared
+
+    return evaluation, tuple(f"test split: {note}" for note in films.notes)
