@@ -11,7 +11,7 @@ from cyclopts.validators import Number
 
 from ava_tools.cli.run import MisuseError, console
 
-_FILMS, _CLASS_FILMS = 40, 360
+_FILMS, _CLASS_FILMS = 40, 900
 _CLASSES = 9
 
 
@@ -27,7 +27,7 @@ def example(
     Args:
         out: New folder for films/, annotations/ (a file a film) and new.mp4, a longer film without annotations; with
             --classes for train/ and test/, in each a folder of films for each class.
-        films: How many; 40 by default, with --classes 360, and a quarter as many to test on.
+        films: How many; 40 by default, with --classes 900, and a quarter as many to test on.
         seed: Decides everything.
         classes: Short films that show one class each, to train a classifier on as on Kinetics.
     """

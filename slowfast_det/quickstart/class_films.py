@@ -16,7 +16,7 @@ CLASS_FILM_FRAMES = 30
 """Frames of a film, two seconds."""
 
 
-def write_class_films(folder: Path, seed: int = 0, train_films: int = 360, test_films: int = 90) -> None:
+def write_class_films(folder: Path, seed: int = 0, train_films: int = 900, test_films: int = 180) -> None:
     """Write ``train/CLASS/*.mp4`` and ``test/CLASS/*.mp4``: each a shot in which one figure, or a pair, does one thing.
 
     Classes take turns, so that they have as many films as each other, give or take one. In half of the films of each
