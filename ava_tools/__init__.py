@@ -16,15 +16,18 @@ if TYPE_CHECKING:
     from ava_tools.comparison import compare
     from ava_tools.evaluation import Report, evaluate
     from ava_tools.html_report import save_html
+    from ava_tools.identity_evaluation import IdentityReport, evaluate_identities
     from ava_tools.label_files import read_labels
     from ava_tools.tables import read_detections, read_key_frames, read_person_boxes, read_truth
     from ava_tools.video_evaluation import Linking, VideoReport, video_map
 
 _HOMES = {
+    "IdentityReport": "identity_evaluation",
     "Linking": "video_evaluation",
     "Report": "evaluation",
     "compare": "comparison",
     "evaluate": "evaluation",
+    "evaluate_identities": "identity_evaluation",
     "evaluate_person_boxes": "box_evaluation",
     "read_detections": "tables",
     "read_labels": "label_files",
@@ -37,6 +40,7 @@ _HOMES = {
 }
 __all__ = [
     "Action",
+    "IdentityReport",
     "InputError",
     "Labels",
     "Linking",
@@ -45,6 +49,7 @@ __all__ = [
     "ava_labels",
     "compare",
     "evaluate",
+    "evaluate_identities",
     "evaluate_person_boxes",
     "read_detections",
     "read_key_frames",

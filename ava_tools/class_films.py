@@ -15,6 +15,7 @@ from ava_tools.class_lists import SPLIT_WORDS, FilmList, ListedFilm, read_film_l
 from ava_tools.class_names import ClassNames, class_list_in, listed_classes, named_classes, written_classes
 from ava_tools.errors import InputError
 from ava_tools.labels import Labels
+from ava_tools.media.frame_folder import image_files
 from ava_tools.media.library import find_film
 from ava_tools.media.probe import FILM_SUFFIXES
 
@@ -136,7 +137,7 @@ def _class_names(known: Labels | None, given: Path | None, places: Sequence[Path
 
 
 def _from_folders(source: Path, split: str, classes: ClassNames | None) -> ClassFilms:
-    """Films of one folder a class."""
+    """Films, or folders of their frames, of one folder a class."""
     inside = sorted(path for path in source.iterdir() if not path.name.startswith("."))
     films = {folder: _films(folder) for folder in inside if folder.is_dir()}
     full = {folder: own for folder, own in films.items() if own}
@@ -153,12 +154,18 @@ def _from_folders(source: Path, split: str, classes: ClassNames | None) -> Class
         found += [_Found(path, column, str(path)) for path in own]
     empty = [folder.name for folder in films if folder not in full]
     notes = [f"{source}: folders without films are no classes: {_some(empty)}"] if empty else []
+    lost = [path.name for folder in films for path in folder.iterdir() if path.is_symlink() and not path.exists()]
+    notes += [f"{source}: {len(lost):,} links lead nowhere: {_some(sorted(lost))}"] if lost else []
     return _class_films(found, split, classes, notes)
 
 
 def _films(folder: Path) -> list[Path]:
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in FILM_SUFFIXES)
-    return [path for path in files if not path.name.startswith(".") and path.is_file()]
+    inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    return [
+        path
+        for path in inside
+        if (path.is_file() and path.suffix.lower() in FILM_SUFFIXES) or (path.is_dir() and image_files(path))
+    ]
 
 
 def _from_list(listed: FilmList, split: str, classes: ClassNames | None, decides: bool) -> ClassFilms:

@@ -10,6 +10,8 @@ from ava_tools.boxes import Boxes, enlarged, pairwise_iou
 
 _MARGIN = 0.25  # key frames lie far apart: boxes are compared a quarter larger (the idea of C-BIoU)
 _LEAST_OVERLAP = 0.2
+MEMORY = 3.0
+"""Seconds that a person may be out of sight and keep the identity, if nobody says otherwise."""
 
 
 class Association:
@@ -19,7 +21,7 @@ class Association:
     largest; who overlaps nobody of its class is new.
     """
 
-    def __init__(self, memory: float = 3.0) -> None:
+    def __init__(self, memory: float = MEMORY) -> None:
         """``memory``: seconds that a person may be out of sight."""
         self._memory = memory
         self._boxes: Boxes = np.zeros((0, 4))

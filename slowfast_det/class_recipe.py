@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -109,6 +110,13 @@ class ClassRecipe(RunConfig, Config):
     def _of_clips(self) -> Self:
         if self.network.head != "clip":
             raise ValueError("network.head is persons; a recipe of a classifier has clip")
+        least = self.augmentation.crop or self.augmentation.short_side[0]
+        cells, window = math.ceil(least / self.network.feature_stride), self.network.window
+        if window is not None and window > cells:
+            raise ValueError(
+                f"network.window {window} is larger than the {cells} cells of a clip of {least} pixels in training "
+                "(augmentation.crop or short_side)"
+            )
         if self.init is None and self.training.frozen_stages:
             raise ValueError("training.frozen_stages keeps weights of init, and none is given")
         return self

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ava_tools.labels import Labels
+from slowfast_det.result_files.lines import LineFile, quoted
 
 
 class ClassRow(NamedTuple):
@@ -52,15 +52,15 @@ class ClassifiedStretch:
         ]
 
 
-class ClassFile:
+class ClassFile(LineFile):
     """A file that takes stretches in order: csv with a header, or one JSON object a stretch and line."""
 
     def __init__(self, path: Path, top: int) -> None:
         """Begin the file; its suffix says which it is. ``top`` classes of each stretch are written."""
-        self._file: TextIO = path.open("w", encoding="utf-8", newline="")
+        super().__init__(path)
         self._top, self._json = top, path.suffix == ".jsonl"
         if not self._json:
-            csv.writer(self._file, lineterminator="\n").writerow(ClassRow._fields)
+            self._write([",".join(ClassRow._fields) + "\n"])
 
     def write(self, stretch: ClassifiedStretch) -> None:
         """Add a stretch, on disk when this returns."""
@@ -68,12 +68,11 @@ class ClassFile:
         if self._json:
             classes = [{"class_id": r.class_id, "class_name": r.class_name, "score": round(r.score, 6)} for r in rows]
             about = {"video": stretch.video, "start": round(stretch.start, 6), "end": round(stretch.end, 6)}
-            self._file.write(json.dumps({**about, "classes": classes}, ensure_ascii=False) + "\n")
+            self._write([json.dumps({**about, "classes": classes}, ensure_ascii=False) + "\n"])
         else:
-            texts = [(*row[:-1], f"{row.score:.6f}") for row in rows]
-            csv.writer(self._file, lineterminator="\n").writerows(texts)
-        self._file.flush()
+            self._write([_line(row) for row in rows])
 
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+
+def _line(row: ClassRow) -> str:
+    times = f"{row.start:g},{row.end:g}"
+    return f"{quoted(row.video)},{times},{row.class_id},{quoted(row.class_name)},{row.score:.6f}\n"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -92,14 +94,22 @@ class FilmClassifier:
 
     def read(self, source: str | Path, frame_rate: float = 30.0, warn: bool = True) -> FilmViews:
         """Read the clips of a whole film, each of its frames once; for the arguments see `__call__`."""
-        clip = self.model.clip
         with open_film(source, frame_rate, warn=warn) as film:
-            length = film_length(film)
-            starts = spread_starts(length, clip.num_frames, clip.sampling_rate, self.clips)
-            indices = [view_indices(start, clip.num_frames, clip.sampling_rate, length) for start in starts]
-            pictures = read_frames(film, (i for of_clip in indices for i in of_clip), self._prepare(film))
-            clips = [square for of_clip in indices for square in squares([pictures[i] for i in of_clip], self.crops)]
+            length, prepare = film_length(film), self._prepare(film)
+            indices = self._indices(length)
+            pictures = read_frames(film, chain(*indices), prepare)
+            if pictures.length is not None and pictures.length < length - 1:  # it ends before it says
+                length = pictures.length
+                indices = self._indices(length)
+                pictures = read_frames(film, chain(*indices), prepare)
+            clips = [square for each in indices for square in squares([pictures.at[i] for i in each], self.crops)]
             return FilmViews(film.info.name, length / TIMELINE_RATE, clips)
+
+    def _indices(self, length: int) -> list[list[int]]:
+        """Of each clip of a film of so many frames of the time line."""
+        clip = self.model.clip
+        starts = spread_starts(length, clip.num_frames, clip.sampling_rate, self.clips)
+        return [view_indices(start, clip.num_frames, clip.sampling_rate, length) for start in starts]
 
     def judge(self, views: FilmViews) -> ClassifiedStretch:
         """The mean of the scores of all clips."""
@@ -110,11 +120,10 @@ class FilmClassifier:
         clip = self.model.clip
         reach = clip.num_frames * clip.sampling_rate / TIMELINE_RATE / 2  # seconds to either side
         with open_film(source, frame_rate) as film:
-            size = clip_size(film.info.height, film.info.width, clip.short_side, clip.geometry)
             stream = ClipStream(
                 film,
                 span.moments,
-                size,
+                self._size(film),
                 num_frames=clip.num_frames,
                 sampling_rate=clip.sampling_rate,
                 keyframes=False,
@@ -122,12 +131,18 @@ class FilmClassifier:
             with stream:
                 for seen in stream:
                     scores = self._mean(squares(seen.frames, self.crops))
-                    begin = max(0.0, seen.time - reach)
-                    yield ClassifiedStretch(film.info.name, begin, seen.time + reach, self.model.labels, scores)
+                    begin, end = max(0.0, seen.time - reach), min(seen.time + reach, film.info.duration or math.inf)
+                    yield ClassifiedStretch(film.info.name, begin, end, self.model.labels, scores)
 
     def _prepare(self, film: FrameSource) -> partial[Image]:
-        clip = self.model.clip
-        return partial(resize, size=clip_size(film.info.height, film.info.width, clip.short_side, clip.geometry))
+        return partial(resize, size=self._size(film))
+
+    def _size(self, film: FrameSource) -> tuple[int, int]:
+        clip, info = self.model.clip, film.info
+        try:
+            return clip_size(info.height, info.width, clip.short_side, clip.geometry)
+        except InputError as problem:
+            raise InputError(f"{info.path}: {problem}") from None
 
     def _mean(self, clips: Sequence[Sequence[Image]]) -> NDArray[np.float64]:
         batches: Iterator[list[Sequence[Image]]] = in_batches(iter(clips), self.batch)

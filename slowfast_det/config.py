@@ -76,6 +76,11 @@ class Config(Settings):
                 )
         if not self._frames_of(self.network.only_pathway, "res5"):
             raise ValueError(f"clip.num_frames {self.clip.num_frames} leaves none for network.temporal_pool")
+        window, cells = self.network.window, math.ceil(self.clip.short_side / self.network.feature_stride)
+        if self.network.head == "clip" and window is not None and window > cells:
+            raise ValueError(
+                f"network.window {window} is larger than the {cells} cells of clip.short_side {self.clip.short_side}"
+            )
         named = 80 if self.labels == "ava" else int(self.labels.removeprefix("kinetics").replace("numbered", "0"))
         if named and self.network.num_actions != named:
             raise ValueError(f"labels {self.labels} are {named}, but network.num_actions is {self.network.num_actions}")

@@ -46,11 +46,12 @@ class NetworkConfig(Settings):
     depth: Literal[14, 26, 50, 101] = 50
     """Layers of each pathway's ResNet; 14 and 26 are small ones for tests and small data."""
     fast_depth: Literal[14, 26, 50, 101] | None = None
-    """Layers of the fast pathway; none: as many. This and the next eight matter to slowfast alone."""
+    """Layers of slowfast's fast pathway; none: as many."""
     width: int = Field(64, ge=8, le=512)
     """Channels of the slow stem, or of the only one."""
     alpha: int = Field(4, ge=1, le=64)
-    """Frames of the fast pathway per frame of the slow one; the paper's tau is this times clip.sampling_rate."""
+    """Frames of the fast pathway per frame of the slow one; the paper's tau is this times clip.sampling_rate. This and
+    the next seven matter to slowfast alone."""
     beta: int = Field(8, ge=1, le=64)
     """Channels of the slow pathway per channel of the fast one."""
     lateral: Literal["time_strided_conv", "time_strided_sampling", "time_to_channel", "none"] = "time_strided_conv"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slowfast_det.intervals import Interval, IntervalRule, find_intervals
 from slowfast_det.keyframe import EVERYTHING, Keyframe, Row, Selection
-from slowfast_det.result_files import save_keyframes
+from slowfast_det.result_files.opening import save_keyframes
 from slowfast_det.span import Span
 
 if TYPE_CHECKING:
@@ -48,12 +49,26 @@ class FilmResult:
         """A row for each person and action: video, time, person, x1 .. y2, action_id, action, score."""
         return as_table(self.keyframes, Selection(min_score, top))
 
-    def save(self, path: str | Path, min_score: float = 0.0, top: int | None = None) -> None:
-        """Write the result; the suffix says how: ``.csv`` (AVA's), ``.jsonl``, or ``.mp4`` (annotated film).
+    def intervals(self, rule: IntervalRule = IntervalRule()) -> pd.DataFrame:
+        """A row for each person and action, from when to when; ``rule`` says when actions begin and end.
 
-        The file appears under its name only when it is complete.
+        Columns: video, person, column, action_id, action, start, end, mean_score, peak_score.
         """
-        save_keyframes(self.keyframes, self.source, Path(path), Selection(min_score, top), self.span, self.frame_rate)
+        import pandas as pd
+
+        names = [entry.name for entry in fields(Interval)]
+        return pd.DataFrame([astuple(one) for one in find_intervals(self.keyframes, rule)], columns=names)
+
+    def save(
+        self, path: str | Path, min_score: float = 0.0, top: int | None = None, rule: IntervalRule = IntervalRule()
+    ) -> None:
+        """Write the result; the ending says how: ``.csv`` (AVA's), ``.jsonl``, ``.mp4`` (annotated film), ...
+
+        ``.persons.csv`` holds identities and boxes; ``.intervals.csv``, ``.tubes.jsonl`` and ``.srt`` who does what
+        from when to when, by ``rule``. The file appears under its name only when it is complete.
+        """
+        selection = Selection(min_score, top)
+        save_keyframes(self.keyframes, self.source, Path(path), selection, self.span, self.frame_rate, rule)
 
 
 def as_table(keyframes: Iterable[Keyframe], selection: Selection = EVERYTHING) -> pd.DataFrame:

@@ -28,7 +28,7 @@ from slowfast_det.persons.protocol import PersonDetector
 from slowfast_det.pipeline import ActionDetector
 from slowfast_det.precision import Precision
 from slowfast_det.recipe import Recipe
-from slowfast_det.result_files import CsvFile
+from slowfast_det.result_files.lines import CsvFile
 from slowfast_det.scoring import BrokenModelError
 from slowfast_det.span import Span
 

@@ -13,6 +13,9 @@ app.command("ava_tools.cli.evaluate:evaluate", help="Frame mAP of a detection fi
 app.command(
     "ava_tools.cli.evaluate_boxes:evaluate_boxes", help="Recall of person boxes, and the frame mAP that they allow."
 )
+app.command(
+    "ava_tools.cli.evaluate_identities:evaluate_identities", help="Whether persons keep their identities along a film."
+)
 app.command("ava_tools.cli.labels:labels", help="List AVA's 80 actions as csv.")
 app.command("ava_tools.cli.convert:convert", help="Annotation files of other tools, to a data set folder and back.")
 app.command("ava_tools.cli.validate:validate", help="Find what is wrong with a data set, and tell how to mend it.")

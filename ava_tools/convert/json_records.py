@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import reprlib
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ava_tools.errors import InputError
+from ava_tools.json_text import parsed
 
 _LARGEST = 1_000_000_000  # bytes
 _MOST_CONTAINERS, _MOST_VALUES = 20_000_000, 100_000_000  # what a file of a few bytes each would swell to
@@ -34,20 +34,6 @@ def read_json(path: Path) -> Any:
     except OSError as problem:
         raise InputError(f"{path}: cannot be read ({problem.strerror})") from None
     return parsed(data, str(path))
-
-
-def parsed(data: bytes | str, where: str) -> Any:
-    """The content of a json text; ``where`` it stands begins the complaint.
-
-    Raises:
-        InputError: it is no json.
-    """
-    try:
-        return json.loads(data)
-    except RecursionError:
-        raise InputError(f"{where}: is no json of annotations (nested too deeply)") from None
-    except ValueError as problem:
-        raise InputError(f"{where}: is no json ({str(problem)[:200]})") from None
 
 
 class Record:

@@ -91,7 +91,8 @@ def load_model(
     model = load_any_model(weights, config, fallback=fallback, overrides=overrides)
     if model.config.network.head != "persons":
         raise InputError(
-            f"{weights}: scores whole clips, not persons; classify (FilmClassifier) takes it, and init= of a training"
+            f"{weights}: scores whole clips, not persons, and a detector's weights are expected here; classify "
+            "(FilmClassifier) takes it, and init= of a training"
         )
     return model
 

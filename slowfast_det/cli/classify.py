@@ -135,15 +135,21 @@ class _Job:
             if first is None:
                 raise InputError(f"{film}: ends before the first moment that is looked at")
             paths = claim_names(self.out, first.video, self.formats, self.overwrite, self.written, self.inputs)
-            files = [ClassFile(path, self.top) for path in paths]
+            files, complete = [ClassFile(path, self.top) for path in paths], False
+            done: ClassifiedStretch | None = None
             try:
                 for stretch in chain([first], stretches):
                     for file in files:
                         file.write(stretch)
                     self._tell(stretch)
+                    done = stretch
+                complete = True
             finally:
                 for file in files:
                     file.close()
+                if not complete:
+                    end = "before anything was found" if done is None else f"at {done.end:.2f} s"
+                    console.print(f"{first.video}: stopped {end}; what its results hold ends there", markup=False)
                 for path in paths:
                     print(path, flush=True)
 

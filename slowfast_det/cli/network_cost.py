@@ -23,6 +23,7 @@ from slowfast_det.models.kernels import written_size
 from slowfast_det.recipe import Recipe, read_any_recipe
 
 Size = tuple[int, int]
+_WEIGHTS = (".safetensors", ".pth", ".pyth", ".pkl", ".pt")
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,8 @@ def _counted(name: str, settings: Sequence[str], size: Size | None) -> Iterator[
 def _recipe(name: str, settings: Sequence[str]) -> Recipe | ClassRecipe:
     model = published(name)
     if model is None:
+        if Path(name).suffix in _WEIGHTS:
+            raise InputError(f"{name}: holds weights; a config, or the name of published weights, is expected")
         return read_any_recipe(name, settings)
     if model.config is None:
         raise InputError(f"{name}: no config describes its network; {model.remark}")

@@ -15,24 +15,26 @@ from ava_tools.cli.outputs import claim_names
 from ava_tools.cli.run import MisuseError, console, tell
 from ava_tools.errors import InputError
 from ava_tools.labels import split_names
+from slowfast_det.cli.interval_options import IntervalOptions
 from slowfast_det.cli.person_options import PersonOptions, Precision
 from slowfast_det.cli.progress import KeyframeProgress, film_bars
 from slowfast_det.cli.side_by_side import Turns, side_by_side, usual_workers
+from slowfast_det.result_files import ENDINGS
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from slowfast_det.checkpoints.model import Model
+    from slowfast_det.intervals import IntervalRule
     from slowfast_det.keyframe import Selection
     from slowfast_det.pipeline import ActionDetector, FilmRun
-    from slowfast_det.result_files import ResultFile
+    from slowfast_det.result_files.lines import ResultFile
     from slowfast_det.span import Span
 
 Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
 Positive = Annotated[float, Parameter(validator=Number(gt=0))]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 NotNegative = Annotated[float, Parameter(validator=Number(gte=0))]
-_FORMATS = ("csv", "jsonl", "mp4")
 _MIN_SCORE = 0.3
 
 
@@ -42,6 +44,7 @@ def predict(
     config: str | None = None,
     boxes: Path | None = None,
     options: PersonOptions = PersonOptions(),
+    intervals: IntervalOptions = IntervalOptions(),
     smooth: Annotated[bool, Parameter(negative="")] = False,
     every: Positive | None = None,
     start: NotNegative = 0.0,
@@ -70,6 +73,7 @@ def predict(
         boxes: Person boxes: AVA's csv (video,timestamp,x1,y1,x2,y2[,label],score) or a proposals .pkl.
             All of them are scored.
         options: How persons are looked for, where no boxes are given.
+        intervals: When an action begins and ends.
         smooth: Bridge short gaps of detected persons and damp flicker from key frame to key frame. Where the key frames
             before and behind are at most 0.5 s away, drop who is seen once and scores below 0.9.
         every: Seconds between key frames, 1 if it is not given; boxes bring their own.
@@ -77,9 +81,11 @@ def predict(
         end: Last second that is looked at.
         time_origin: Timestamp of the film's start in boxes and csv; 900 for AVA's cut films.
         frame_rate: Images a second of a folder of frames.
-        out: Folder for the results: FILM.csv, FILM.jsonl, FILM.mp4.
+        out: Folder for the results: FILM.csv, FILM.jsonl, FILM.mp4, ...
         overwrite: Replace existing results; otherwise the next free name is used.
-        save: Which results to write, separated by commas.
+        save: Which results to write, separated by commas: csv (AVA's), jsonl, mp4 (annotated film); persons (who is
+            where: FILM.persons.csv); intervals (who does what from when to when: FILM.intervals.csv), tubes (the same,
+            a line a person with the boxes: FILM.tubes.jsonl), srt (subtitles).
         min_score: Least score that is written; 0 writes every action of every person. Default: what the model says
             for each action, as those of `train DIR` do; else 0.3.
         top: At most so many actions for each person.
@@ -125,6 +131,7 @@ def predict(
     loaded = _load(model, config)
     columns = loaded.labels.columns(split_names(actions)) if actions is not None else None
     detector = _detector(loaded, boxes, options, smooth, device, precision, batch)
+    least, own = (_MIN_SCORE, loaded.thresholds) if min_score is None else (min_score, None)
     out.mkdir(parents=True, exist_ok=True)
     job = _Job(
         [
@@ -133,16 +140,12 @@ def predict(
         ],
         detector,
         span,
-        Selection(
-            _MIN_SCORE if min_score is None else min_score,
-            top,
-            columns,
-            loaded.thresholds if min_score is None else None,
-        ),
+        Selection(least, top, columns, own),
         out,
         formats,
         overwrite,
         frame_rate,
+        intervals.rule(loaded.labels, least if own is None else own),
     )
     with job.bars:
         fine = side_by_side(job.predict, films, workers or usual_workers(detector.device.type), job.turns)
@@ -161,6 +164,7 @@ class _Job:
     formats: Sequence[str]
     overwrite: bool
     frame_rate: float
+    rule: IntervalRule
     written: set[str] = field(default_factory=set)
     turns: Turns = field(default_factory=Turns)
     bars: Progress = field(default_factory=film_bars)
@@ -171,7 +175,8 @@ class _Job:
             with self.turns.of(number), self.detector.stream(film, self.span, self.frame_rate) as run:
                 with self.turns.naming(number):
                     name = run.info.name
-                    paths = claim_names(self.out, name, self.formats, self.overwrite, self.written, self.inputs)
+                    endings = [ENDINGS[kind] for kind in self.formats]
+                    paths = claim_names(self.out, name, endings, self.overwrite, self.written, self.inputs)
                 self._write(film, run, paths)
         except Exception as problem:
             tell(problem)
@@ -180,15 +185,15 @@ class _Job:
 
     def _write(self, film: Path, run: FilmRun, paths: Sequence[Path]) -> None:
         """Write key frames as they come; what was written stays, whatever happens."""
-        from slowfast_det.result_files import open_result
+        from slowfast_det.result_files.opening import open_result
 
         progress = KeyframeProgress(run, self.bars)
         files: list[ResultFile] = []
         complete = False
         try:
-            for path in paths:
-                suffix = path.suffix.removeprefix(".")
-                files.append(open_result(path, suffix, film, self.selection, self.span, self.frame_rate))
+            for path, kind in zip(paths, self.formats, strict=True):
+                file = open_result(path, kind, film, self.selection, self.span, self.frame_rate, self.rule)
+                files.append(file)
             with progress:
                 for keyframe in run:
                     for file in files:
@@ -247,7 +252,7 @@ def _detector(
 
 def _formats(save: str) -> tuple[str, ...]:
     chosen = tuple(dict.fromkeys(part.strip().lower() for part in save.split(",") if part.strip()))
-    unknown = [part for part in chosen if part not in _FORMATS]
+    unknown = [part for part in chosen if part not in ENDINGS]
     if unknown or not chosen:
-        raise MisuseError(f"--save is {save!r}; any of {','.join(_FORMATS)} is expected")
+        raise MisuseError(f"--save is {save!r}; any of {','.join(ENDINGS)} is expected")
     return chosen

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ava_tools.cli.claims import claimed_folder
 from ava_tools.cli.run import console
+from ava_tools.errors import InputError
 
 if TYPE_CHECKING:
     from slowfast_det.class_recipe import ClassRecipe, ViewsConfig
@@ -41,6 +42,8 @@ def test_classes(recipe: ClassRecipe, settings: Sequence[str], model: str, overw
             moment_progress(len(world.share(len(films))), world.is_first, "films") as advance,
         ):
             tested = run_class_test(films, loaded, world, recipe.views, recipe.precision, advance)
+            if tested is not None and not len(tested.films):
+                raise InputError(f"none of {len(films):,} films can be read; the first: {tested.problems[0]}")
     if tested is None or folder is None:
         return 0
     for note in films.notes:

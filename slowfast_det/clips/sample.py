@@ -111,7 +111,20 @@ def read_clip(
     return next(clips, None)
 
 
-def read_frames(film: FrameSource, indices: Iterable[int], prepare: Callable[[Image], Image]) -> dict[int, Image]:
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures of a film by their index on the time line.
+
+    Attributes:
+        at: the picture at each index that was asked for.
+        length: frames of the time line that the film turned out to have; None: it was not read to its end.
+    """
+
+    at: dict[int, Image]
+    length: int | None
+
+
+def read_frames(film: FrameSource, indices: Iterable[int], prepare: Callable[[Image], Image]) -> Pictures:
     """The pictures of a film at indices of the time line, each decoded and prepared once, in one pass.
 
     Args:
@@ -120,18 +133,21 @@ def read_frames(film: FrameSource, indices: Iterable[int], prepare: Callable[[Im
         prepare: what is done to each picture before it is kept (resizing).
 
     Returns:
-        The picture at each index; nothing of a film that ends before any frame comes.
+        The pictures; none of a film that ends before any frame comes.
     """
     wanted = deque(sorted(set(indices)))
     pictures: dict[int, Image] = {}
+    length = None
     moments = _in_order({max(0, index) for index in wanted})
     for frame, end in _with_ends(film.frames(moments=moments)):
         shown = _Shown(frame, prepare, keyframes=False)
         while wanted and wanted[0] < end:
             pictures[wanted.popleft()] = shown.prepared
+        if end == math.inf:
+            length = max(1, first_index(frame.time + 1 / film.info.rate))
         if not wanted:
             break
-    return pictures
+    return Pictures(pictures, length)
 
 
 class _Gathering:

@@ -92,8 +92,8 @@ def network_cost(network: ActionNetwork | ClassifierNetwork, height: int, width:
         try:
             # The network's own forward would ask for the boxes' numbers, to see whether they name a clip.
             counted.head(counted.backbone(clip), *boxes)
-        except RuntimeError as problem:
-            raise ValueError(f"clips of {height}x{width} are not for this network ({problem})") from None
+        except RuntimeError:
+            raise ValueError(f"clips of {height}x{width} pixels are too small for this network") from None
     rows = (record.row(part, frames) for part in parts)
     return NetworkCost(
         (frames, height, width),

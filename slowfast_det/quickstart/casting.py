@@ -42,12 +42,12 @@ _SINGLES: list[Act] = [
     *7 * [_HELD_WAVE],
     *2 * [Act(arms="push", arms_held=True)],
 ]
-_REACH, _NEAR = 0.29, 0.215  # half the distance of two who push, and of two who embrace, body heights
+REACH, NEAR = 0.29, 0.215  # half the distance of two who push, and of two who embrace, body heights
 _PAIRS: list[Part] = [
-    *6 * [((Act(arms="push"), -_REACH), (Act(arms="pushed"), _REACH))],
-    *3 * [((Act(arms="push", arms_held=True), -_REACH), (Act(arms="pushed", arms_held=True), _REACH))],
-    *3 * [((Act(arms="hug"), -_NEAR), (Act(arms="hug"), _NEAR))],
-    *2 * [((Act(), -1.05 * _NEAR), (Act(), 1.05 * _NEAR))],
+    *6 * [((Act(arms="push"), -REACH), (Act(arms="pushed"), REACH))],
+    *3 * [((Act(arms="push", arms_held=True), -REACH), (Act(arms="pushed", arms_held=True), REACH))],
+    *3 * [((Act(arms="hug"), -NEAR), (Act(arms="hug"), NEAR))],
+    *2 * [((Act(), -1.05 * NEAR), (Act(), 1.05 * NEAR))],
 ]
 
 
@@ -95,9 +95,9 @@ class Casting:
             parts = _parts_of(name)
             self._of_class[name] = [parts[number] for number in self._random.permutation(len(parts))]
         part = self._of_class[name].pop()
-        cast = [self._paired(part) if len(part) > 1 else ((self._styled(part[0][0]), 0.0),)]
+        cast = [self._paired(part) if len(part) > 1 else ((self.styled(part[0][0]), 0.0),)]
         if self._random.random() < 0.5:
-            cast.append(((self._styled(Act()), 0.0),))
+            cast.append(((self.styled(Act()), 0.0),))
         return self._placed(cast, moment, _FEW)
 
     def _placed(self, parts: Sequence[Part], moment: float, heights: tuple[float, float]) -> list[Group]:
@@ -115,7 +115,7 @@ class Casting:
     def _single(self) -> Part:
         if not self._singles:
             self._singles = [_SINGLES[number] for number in self._random.permutation(len(_SINGLES))]
-        return ((self._styled(self._singles.pop()), 0.0),)
+        return ((self.styled(self._singles.pop()), 0.0),)
 
     def _pair(self) -> Part:
         """A pair, with either one on the left."""
@@ -125,7 +125,7 @@ class Casting:
 
     def _paired(self, part: Part) -> Part:
         side = float(self._random.choice([-1, 1]))
-        members = [(self._styled(act), offset * side) for act, offset in part]
+        members = [(self.styled(act), offset * side) for act, offset in part]
         first = members[0][0]
         return tuple(
             (
@@ -135,7 +135,8 @@ class Casting:
             for act, offset in members
         )
 
-    def _styled(self, act: Act) -> Act:
+    def styled(self, act: Act) -> Act:
+        """The act as one figure does it: its phase, pace, reach, hand and the way it faces are drawn."""
         random = self._random
         walks = act.legs == "walk"
         return replace(

@@ -99,31 +99,39 @@ class PosedFigure:
         radii = self._radii[:, None] * self._height
         return np.concatenate([(self._points - radii).min(axis=0), (self._points + radii).max(axis=0)])
 
-    def draw_trunk(self, image: Image, scale: float) -> None:
-        """Draw all but the arms; ``scale``: pixels of the image for each of the film."""
-        self._draw(image, scale, self._trunk, 0)
+    def draw_trunk(self, image: Image, scale: float, flat: Colour | None = None) -> None:
+        """Draw all but the arms.
 
-    def draw_arms(self, image: Image, scale: float) -> None:
-        """Draw the arms, which two who embrace lay over each other's bodies."""
-        self._draw(image, scale, self._arms, sum(len(stroke.points) for stroke in self._trunk))
+        Args:
+            image: is drawn on.
+            scale: pixels of the image for each of the film.
+            flat: a colour for everything, with hard edges, instead of the body's own.
+        """
+        self._draw(image, scale, self._trunk, 0, flat)
 
-    def _draw(self, image: Image, scale: float, strokes: list[_Stroke], first: int) -> None:
+    def draw_arms(self, image: Image, scale: float, flat: Colour | None = None) -> None:
+        """Draw the arms, which two who embrace lay over each other's bodies; see `draw_trunk`."""
+        self._draw(image, scale, self._arms, sum(len(stroke.points) for stroke in self._trunk), flat)
+
+    def _draw(self, image: Image, scale: float, strokes: list[_Stroke], first: int, flat: Colour | None) -> None:
         import cv2
 
+        edge = cv2.LINE_AA if flat is None else cv2.LINE_8
         # A pixel's centre is half a pixel from its edge, and cv2 counts from centres.
         fixed = np.round((self._points * scale - 0.5) * 2**_FRACTION_BITS).astype(np.int32)
         for stroke in strokes:
             points = fixed[first : first + len(stroke.points)]
             first += len(stroke.points)
             radius = stroke.radius * self._height * scale
+            colour = stroke.colour if flat is None else flat
             if len(points) == 1:
                 size = round(radius * 2**_FRACTION_BITS)
-                cv2.circle(image, points[0].tolist(), size, stroke.colour, -1, cv2.LINE_AA, _FRACTION_BITS)
+                cv2.circle(image, points[0].tolist(), size, colour, -1, edge, _FRACTION_BITS)
                 continue
             if stroke.filled:
-                cv2.fillConvexPoly(image, points, stroke.colour, cv2.LINE_AA, _FRACTION_BITS)
+                cv2.fillConvexPoly(image, points, colour, edge, _FRACTION_BITS)
             width = max(1, round(2 * radius))
-            cv2.polylines(image, [points], stroke.filled, stroke.colour, width, cv2.LINE_AA, _FRACTION_BITS)
+            cv2.polylines(image, [points], stroke.filled, colour, width, edge, _FRACTION_BITS)
 
 
 def _strokes(body: Body, pose: Pose) -> tuple[list[_Stroke], list[_Stroke]]:

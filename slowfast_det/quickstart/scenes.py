@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -74,6 +75,10 @@ class Figure:
 
 Group = tuple[Figure, ...]
 """Figures that have to do with each other: one alone, or two who push or embrace."""
+Draw = Callable[[Image, float, Colour | None], None]
+"""Draws on an image of so many pixels for each of the film; with a colour, everything in this one, with hard edges."""
+STOOL = -1
+"""Stands for the number of a figure."""
 
 
 class Scene:
@@ -104,31 +109,47 @@ class Scene:
         """RGB ``uint8[height, width, 3]`` at ``time``."""
         import cv2
 
-        scale = _OVERSAMPLING * self._enlargement
-        across, down = self._backdrop.offset(time)
         canvas = self._backdrop.draw(time)
+        for _, draw in self.layers(time):
+            draw(canvas, _OVERSAMPLING * self._enlargement, None)
+        return cv2.resize(canvas, (self.width, self.height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+    def layers(self, time: float) -> Iterator[tuple[int, Draw]]:
+        """What is drawn at ``time``, from the back to the front: whose it is, a number of `figures`, and how.
+
+        A stool is nobody's: `STOOL`.
+        """
+        across, down = self._backdrop.offset(time)
+        first = 0
         for group in self.groups:
             posed = [figure.posed(time, (across, down)) for figure in group]
             for figure in group:
-                _draw_stool(canvas, figure, (figure.place[0] + across, figure.place[1] + down), scale)
-            for one in posed:
-                one.draw_trunk(canvas, scale)
-            for one in posed:
-                one.draw_arms(canvas, scale)
-        return cv2.resize(canvas, (self.width, self.height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+                place = figure.place[0] + across, figure.place[1] + down
+                yield STOOL, partial(_draw_stool, figure, place)
+            for number, one in enumerate(posed, first):
+                yield number, one.draw_trunk
+            for number, one in enumerate(posed, first):
+                yield number, one.draw_arms
+            first += len(group)
 
     def boxes(self, time: float) -> Boxes:
         """The box of each of `figures` at ``time``, pixels, cut to the picture."""
+        return np.asarray(np.clip(self.whole_boxes(time), 0, [self.width, self.height] * 2))
+
+    def whole_boxes(self, time: float) -> Boxes:
+        """The same, with what is outside the picture."""
         offset = self._backdrop.offset(time)
         boxes = np.array([figure.posed(time, offset).box() for figure in self.figures]).reshape(-1, 4)
-        return np.asarray(np.clip(boxes * self._enlargement, 0, [self.width, self.height] * 2))
+        return np.asarray(boxes * self._enlargement)
 
     def actions(self, time: float) -> list[tuple[str, ...]]:
         """What each of `figures` does at ``time``."""
         return [figure.act(time).actions for figure in self.figures]
 
 
-def _draw_stool(canvas: Image, figure: Figure, place: tuple[float, float], scale: int) -> None:
+def _draw_stool(
+    figure: Figure, place: tuple[float, float], canvas: Image, scale: float, flat: Colour | None = None
+) -> None:
     import cv2
 
     if figure.stool is None:
@@ -137,4 +158,4 @@ def _draw_stool(canvas: Image, figure: Figure, place: tuple[float, float], scale
     size = figure.body.height * scale
     left, bottom = (place[0] * scale + (offset - width / 2) * size), place[1] * scale
     corners = (round(left), round(bottom - 0.235 * size)), (round(left + width * size), round(bottom))
-    cv2.rectangle(canvas, *corners, colour, -1)
+    cv2.rectangle(canvas, *corners, colour if flat is None else flat, -1)

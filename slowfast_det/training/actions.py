@@ -84,7 +84,10 @@ def mirrored_actions(labels: Labels, pairs: tuple[tuple[str, str], ...]) -> NDAr
 
 
 def _one_column(labels: Labels, name: str) -> tuple[int, ...]:
-    columns = labels.columns([name])
+    try:
+        columns = labels.columns([name])
+    except InputError as wrong:
+        raise InputError(f"augmentation.flip_pairs: {wrong}") from None
     if len(columns) != 1:
         raise InputError(f"augmentation.flip_pairs: {name!r} fits several actions; name one by its id")
     return columns

@@ -63,6 +63,7 @@ class ClassSamples(Dataset[ClassSample]):
     _shelf: FilmShelf = field(default_factory=lambda: FilmShelf(30.0), repr=False)
     _kept: dict[int, list[Image]] = field(default_factory=dict, repr=False)
     _kept_bytes: float = 0.0
+    _lengths: dict[int, int] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.films)
@@ -83,23 +84,31 @@ class ClassSamples(Dataset[ClassSample]):
         """The sample itself."""
         random = np.random.default_rng([self.seed, draw.epoch, draw.sample])
         whole = self._whole(draw.sample)
-        if whole is None:
-            film = self._shelf.film(self.films.paths[draw.sample])
-            size, length = (film.info.height, film.info.width), film_length(film)
-        else:
-            size, length = whole[0].shape[:2], len(whole)
+        length = self._length(draw.sample)
         start = drawn_start(random, length, self.clip.num_frames, self.clip.sampling_rate)
         indices = view_indices(start, self.clip.num_frames, self.clip.sampling_rate, length)
-        view = self._view(random, draw, *size)
-        if whole is None:
-            pictures = read_frames(film, indices, view.image)
-        else:
+        if whole is not None:
+            view = self._view(random, draw, *whole[0].shape[:2])
             pictures = {index: view.image(whole[index]) for index in set(indices)}
+        else:
+            film = self._shelf.film(self.films.paths[draw.sample])
+            view = self._view(random, draw, film.info.height, film.info.width)
+            read = read_frames(film, indices, view.image)
+            if read.length is not None and read.length < length - 1:  # it ends before it says
+                self._lengths[draw.sample] = read.length
+                return self.read(draw, problems)
+            pictures = read.at
         column = int(self.films.classes[draw.sample])
         column = int(self.mirrored[column]) if view.mirrored else column
         variation = self.augmentation
         recolouring = draw_recolouring(random, colour=variation.colour, lighting=variation.lighting)
         return ClassSample(self.name(draw.sample), [pictures[i] for i in indices], column, recolouring, problems)
+
+    def _length(self, sample: int) -> int:
+        """Frames of the time line in a film; what it turned out to have comes before what it says."""
+        if sample not in self._lengths:
+            self._lengths[sample] = film_length(self._shelf.film(self.films.paths[sample]))
+        return self._lengths[sample]
 
     def _view(self, random: np.random.Generator, draw: Draw, height: int, width: int) -> View | Cut:
         variation, sides = self.augmentation, self.augmentation.short_side
@@ -125,10 +134,12 @@ class ClassSamples(Dataset[ClassSample]):
         film = self._shelf.film(self.films.paths[sample])
         if self._kept_bytes + _bytes(film) > self.memory:
             return None
-        pictures = read_frames(film, range(film_length(film)), lambda image: image)
-        if not pictures:
+        read = read_frames(film, range(self._length(sample)), lambda image: image)
+        if not read.at:
             raise InputError("has no frame that can be read")
-        self._kept[sample] = [pictures[index] for index in sorted(pictures)]
+        if read.length is not None and read.length < self._length(sample) - 1:
+            self._lengths[sample] = read.length
+        self._kept[sample] = [read.at[index] for index in range(self._length(sample))]
         self._kept_bytes += _bytes(film)
         return self._kept[sample]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from ava_tools.class_films import MissingSplitError
+from ava_tools.errors import InputError
 from ava_tools.labels import Labels
 from slowfast_det.checkpoints.model import Model, untrained_any_model
 from slowfast_det.checkpoints.transfer import Transfer, transfer
@@ -44,6 +45,8 @@ def prepare_class_training(recipe: ClassRecipe) -> ClassPreparation:
         InputError: the recipe names no data, a file is wrong, or nothing is left to train on.
     """
     films = split_films(recipe, recipe.train_split)
+    if len(films.labels) < 2:
+        raise InputError(f"{recipe.data}: its films have one class, {films.labels.names[0]}; two or more are expected")
     torch.manual_seed(recipe.training.seed)
     model = untrained_any_model(recipe.of_model(), films.labels)
     loaded = None if recipe.init is None else transfer(recipe.init, model, recipe.class_map)

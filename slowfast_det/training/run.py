@@ -63,6 +63,15 @@ def run_training(recipe: RunConfig, task: Task[B], world: World, hint: str = "re
         if recipe.resume and not begun and world.is_first:
             log.warning("%s does not exist: the training begins anew", folder / STATE)
 
+        schedule, epochs = recipe.training.schedule, recipe.training.epochs
+        if world.is_first and schedule.warmup_epochs >= epochs:
+            log.warning(
+                "training.schedule.warmup_epochs is %g, and the training has %d epochs: its learning rate is never "
+                "reached; a smaller warmup_epochs is expected",
+                schedule.warmup_epochs,
+                epochs,
+            )
+
         def begin() -> None:
             if world.is_first:
                 write_recipe(folder / RECIPE, recipe)

@@ -116,7 +116,8 @@ def first_readable(samples: Readable[T], draw: Draw) -> T:
         try:
             return samples.read(draw._replace(sample=index), tuple(problems))
         except Exception as problem:  # films fail in every way that FFmpeg and OpenCV know
-            problems.append(f"{samples.name(index)}: {problem}")
+            name = samples.name(index)
+            problems.append(str(problem) if str(problem).startswith(name) else f"{name}: {problem}")
             samples.failed(index)
     raise InputError(f"{len(problems)} samples in a row cannot be read; the last one: {problems[-1]}")
 

@@ -15,7 +15,8 @@ from ava_tools.errors import InputError
 from ava_tools.labels import ava_labels
 from slowfast_det.keyframe import EVERYTHING, Keyframe, Selection
 from slowfast_det.pipeline import ActionDetector, Span
-from slowfast_det.result_files import AnnotatedFilm, CsvFile, JsonlFile
+from slowfast_det.result_files.film import AnnotatedFilm
+from slowfast_det.result_files.lines import CsvFile, JsonlFile
 from slowfast_det.results import FilmResult, as_table
 
 LABELS = ava_labels()
@@ -276,7 +277,7 @@ def test_saved_csv_and_jsonl_agree_with_the_table(result, tmp_path, rows_of):
 
 @pytest.mark.parametrize("name", ["x.txt", "x", "x.mkv", "x.csv.gz"])
 def test_an_unknown_suffix(result, tmp_path, name):
-    with pytest.raises(InputError, match=r"the suffix says how to save; \.csv, \.jsonl, \.mp4"):
+    with pytest.raises(InputError, match=r"its ending says how to save; \.csv, \.jsonl, \.mp4"):
         result.save(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 

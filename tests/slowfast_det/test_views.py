@@ -119,7 +119,10 @@ class TestReadFrames:
         with open_film(film_of(40)) as film:
             every = [frame.rgb() for frame in film.frames()]
             prepared = []
-            found = read_frames(film, [39, 3, 3, -2, 17, 90], lambda image: prepared.append(1) or image)
+            read = read_frames(film, [39, 3, 3, -2, 17, 90], lambda image: prepared.append(1) or image)
+            assert read_frames(film, [3], lambda image: image).length is None  # nobody has seen the end
+        found = read.at
+        assert read.length == 40
         assert sorted(found) == [-2, 3, 17, 39, 90]
         assert len(prepared) == 4  # 39 and 90 are the same frame
         for index, frame in found.items():
@@ -129,7 +132,7 @@ class TestReadFrames:
         with open_film(film_of(20, rate=10)) as film:
             every = [frame.rgb() for frame in film.frames()]
             assert film_length(film) == 60
-            found = read_frames(film, range(0, 60, 3), lambda image: image)
+            found = read_frames(film, range(0, 60, 3), lambda image: image).at
         for index, frame in found.items():
             assert np.array_equal(frame, every[index // 3])
 

@@ -13,12 +13,14 @@ import yaml
 from torch.nn.functional import cross_entropy
 
 from ava_tools.errors import InputError
+from ava_tools.media.reader import open_film
 from slowfast_det import load_classifier
 from slowfast_det.checkpoints.model import load_any_model, untrained_any_model
 from slowfast_det.class_recipe import ClassRecipe, ViewsConfig
 from slowfast_det.class_testing import run_class_test, split_films
 from slowfast_det.classification import FilmClassifier
 from slowfast_det.clips.tensors import clip_tensor
+from slowfast_det.clips.views import spread_starts, view_indices
 from slowfast_det.distributed import World
 from slowfast_det.recipe import read_any_recipe, read_recipe
 from slowfast_det.span import Span
@@ -196,6 +198,7 @@ class TestTraining:
     @pytest.mark.parametrize(
         ("settings", "sentence"),
         [
+            (["network.window=3"], "window 3 is larger than the 2 cells of"),
             (["augmentation.crop=64"], "crop 64 is larger than the least short_side 32"),
             (["augmentation.area=[0.5,0.2]"], "two rising shares"),
             (["training.frozen_stages=2"], "frozen_stages keeps weights of init"),
@@ -206,6 +209,16 @@ class TestTraining:
     def test_wrong_settings(self, recipe_of, settings, sentence):
         with pytest.raises(InputError, match=sentence):
             prepare_class_training(recipe_of(*settings))
+
+    def test_one_class_is_none(self, class_films, recipe_of, tmp_path):
+        (tmp_path / "train.csv").write_text(f"{class_films / 'train' / 'left' / '0.mp4'} 0\n")
+        with pytest.raises(InputError, match="one class"):
+            prepare_class_training(recipe_of(f"data={tmp_path}", "augmentation={}"))
+
+    def test_a_warm_up_that_never_ends_is_told(self, recipe_of, caplog):
+        recipe = recipe_of("training.epochs=1", "test_split=null")
+        run_training(recipe, prepare_class_training(recipe).task, World(CPU))
+        assert "warmup_epochs is 1, and the training has 1 epochs" in caplog.text
 
     def test_no_data(self, recipe_of):
         with pytest.raises(InputError, match="names no data"):
@@ -336,6 +349,18 @@ class TestCommands:
         assert done.code == 2
         assert sentence in done.err.replace("\n", " ")
 
+    def test_no_film_that_can_be_read(self, trained, tmp_path, command):
+        for name in CLASSES:
+            (tmp_path / "data" / "test" / name).mkdir(parents=True)
+            (tmp_path / "data" / "test" / name / "a.mp4").write_bytes(b"nothing")
+        weights = trained / "run" / "last.safetensors"
+        done = command(
+            "test", trained / "recipe.yaml", f"data={tmp_path / 'data'}", f"out={tmp_path}", "--model", weights
+        )
+        assert done.code == 1
+        assert "none of 3 films can be read" in done.err
+        assert not (tmp_path / "test").exists()
+
     def test_films_of_other_classes(self, class_films, tmp_path, command, trained):
         (tmp_path / "data" / "test" / "sideways").mkdir(parents=True)
         (tmp_path / "data" / "test" / "sideways" / "a.mp4").write_bytes(b"")
@@ -403,6 +428,37 @@ def test_ranks_count_equal_scores_once():
     assert tested.accuracy(1) == pytest.approx(1 / 3)
     assert tested.accuracy(2) == pytest.approx(2 / 3)
     assert tested.per_class()["top1"].tolist()[:2] == [1.0, 0.0]
+
+
+class TestFilmsThatEndEarly:
+    """Cut in the middle: what the file says of its length is wrong."""
+
+    @pytest.fixture
+    def cut(self, films, tmp_path):
+        whole = films.write(tmp_path / "whole.mkv", films.steady(90, 30), width=48, height=32, draw=drawing("right", 3))
+        path = tmp_path / "cut.mkv"
+        path.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
+        return path
+
+    def test_clips_are_spread_over_what_there_is(self, trained, cut):
+        classifier = FilmClassifier(trained / "run" / "last.safetensors", "cpu", "fp32", clips=3, crops=1)
+        with open_film(cut) as film:
+            frames = [frame.rgb() for frame in film.frames()]
+        assert 20 < len(frames) < 80
+        views = classifier.read(cut)
+        assert views.seconds == pytest.approx(len(frames) / 30)
+        starts = spread_starts(len(frames), 4, 4, 3)
+        for clip, start in zip(views.clips, starts, strict=True):
+            indices = view_indices(start, 4, 4, len(frames))
+            assert np.array_equal(clip, [frames[index][:, 8:40] for index in indices])
+
+    @pytest.mark.parametrize("memory", [0, 0.1])
+    def test_training_draws_from_what_there_is(self, recipe_of, cut, tmp_path, memory):
+        (tmp_path / "train.csv").write_text(f"{cut} 0\n{tmp_path / 'whole.mkv'} 1\n")
+        settings = (f"data={tmp_path}", "test_split=null", "augmentation={}", f"training.memory={memory}")
+        samples = prepare_class_training(recipe_of(*settings)).task.samples
+        last = [samples[Draw(epoch, 0)].frames[-1] for epoch in range(12)]
+        assert len({picture.tobytes() for picture in last}) > 3  # not the last one again and again
 
 
 def test_speed_of_a_film_does_not_matter(trained, films, tmp_path):
