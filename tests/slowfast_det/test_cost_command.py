@@ -107,7 +107,11 @@ def test_published_weights_are_not_fetched(cost, tmp_path, monkeypatch):
         (["--cost", "slowfast_r50_8x9"], 1, "no such config; did you mean slowfast_r50_8x8"),
         (["--cost", "tiny", "network.wide=8"], 1, "network.wide"),
         (["--cost", "tiny", "network.slow_temporal_blocks=[9,1,1,1]"], 1, "tiny: the network cannot be built"),
-        (["--cost", "kinetics_slow_r50_4x16", "--size", "64"], 1, "clips of 64x64 pixels are too small for this network"),
+        (
+            ["--cost", "kinetics_slow_r50_4x16", "--size", "64"],
+            1,
+            "clips of 64x64 pixels are too small for this network",
+        ),
         (["--cost", "mmaction2_slowonly_r50_4x16_ava21_lfb_nl"], 1, "no config describes its network"),
         (["--cost", "tiny", "--out", "none/cost.json"], 1, "there is no folder none"),
         (["--cost", "tiny", "--out", "."], 1, "is no regular file"),
