@@ -24,6 +24,7 @@ from ava_tools.metrics.identity import IdentityQuality, TrackedBoxes, identity_q
 from slowfast_det.association import Association
 from slowfast_det.quickstart.crossings import crossing_minutes, crossing_scene, key_frames
 from slowfast_det.quickstart.encounters import PAUSE
+from slowfast_det.quickstart.scenes import HEIGHT, WIDTH
 from slowfast_det.quickstart.visibility import Seen, seen
 
 MIN_IOU = 0.5
@@ -82,7 +83,7 @@ def generated(options: argparse.Namespace) -> tuple[dict[float, list[Film]], flo
 
 def quality(film: Film, random: np.random.Generator, jitter: float, drop: float, spacing: float) -> IdentityQuality:
     """What the association makes of the boxes of a film."""
-    association = Association()
+    association = Association(aspect=WIDTH / HEIGHT)
     found = []
     for time, boxes in zip(film.times, disturbed(film, random, jitter, drop), strict=True):
         found.append((association.identify(boxes, time), boxes))

@@ -1,33 +1,83 @@
-"""Persons keep their identity from key frame to key frame."""
+"""Persons keep their identity from key frame to key frame, by where they are expected and how large they are."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from ava_tools.boxes import Boxes, enlarged, pairwise_iou
+from ava_tools.boxes import Boxes
 
-_MARGIN = 0.25  # key frames lie far apart: boxes are compared a quarter larger (the idea of C-BIoU)
-_LEAST_OVERLAP = 0.2
 MEMORY = 3.0
 """Seconds that a person may be out of sight and keep the identity, if nobody says otherwise."""
+
+_Places = NDArray[np.float64]  # [K, 3]: middle, feet (from the left and top, frame heights), height (frame heights)
+
+# How far persons are from where they are expected, in their heights: standard deviations at once, and what a second
+# adds. Found on films of benchmarks/identities.py (seeds 0 and 1).
+_ACROSS, _ACROSS_A_SECOND = 0.10, 0.45
+_DOWN, _DOWN_A_SECOND = 0.15, 0.12  # who jumps lifts the feet
+_TALLER, _TALLER_A_SECOND = 0.10, 0.10  # of the logarithm of the height
+_FARTHEST = 9.0  # cost from which on it is somebody else: three deviations at once
+_RENEWAL = 0.5  # share of the latest movement in what is expected next
+_LONGEST_WAY = 1.0  # seconds that a movement is expected to go on
+_ESTABLISHED, _TENTATIVE = 3, 2.0  # sightings from which on a person is remembered fully; seconds for others
+
+
+@dataclass
+class _Known:
+    """Persons who are remembered, an entry each; what a new one brings is appended."""
+
+    places: _Places = field(default_factory=lambda: np.zeros((0, 3)))
+    speeds: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))  # middle and feet, heights a second
+    persons: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    classes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    seen: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    sightings: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    def keep(self, kept: NDArray[np.bool_]) -> None:
+        """Forget the others."""
+        for name, values in vars(self).items():
+            setattr(self, name, values[kept])
+
+    def add(self, places: _Places, persons: NDArray[np.int64], classes: NDArray[np.int64], time: float) -> None:
+        """Remember persons who are new."""
+        count = len(persons)
+        fresh = (places, np.zeros((count, 2)), persons, classes, np.full(count, time), np.ones(count, dtype=np.int64))
+        for (name, values), added in zip(list(vars(self).items()), fresh, strict=True):
+            setattr(self, name, np.concatenate([values, added]))
+
+    def update(self, rows: NDArray[np.int64], places: _Places, time: float) -> None:
+        """See persons again."""
+        moved = (places[:, :2] - self.places[rows, :2]) / np.maximum(time - self.seen[rows], 1e-6)[:, None]
+        first = (self.sightings[rows] == 1)[:, None]
+        self.speeds[rows] = np.where(first, moved, _RENEWAL * moved + (1 - _RENEWAL) * self.speeds[rows])
+        self.places[rows, :2] = places[:, :2]
+        self.places[rows, 2] = (self.places[rows, 2] + places[:, 2]) / 2  # arms and bent knees pass
+        self.seen[rows] = time
+        self.sightings[rows] += 1
 
 
 class Association:
     """Gives persons of one film identities 1, 2, 3, ...
 
-    At each key frame, persons are matched to those seen before so that the sum of box overlaps is
-    largest; who overlaps nobody of its class is new.
+    At each key frame, persons are matched to those seen before so that the distances from where each one should be, in
+    deviations, are smallest together; whoever is nobody of the class is new. Someone is expected where the way leads,
+    or, if that is nearer, where he was: people stop.
     """
 
-    def __init__(self, memory: float = MEMORY) -> None:
-        """``memory``: seconds that a person may be out of sight."""
+    def __init__(self, memory: float = MEMORY, aspect: float = 16 / 9) -> None:
+        """Begin a film.
+
+        Args:
+            memory: seconds that a person may be out of sight.
+            aspect: the frame's width over its height.
+        """
         self._memory = memory
-        self._boxes: Boxes = np.zeros((0, 4))
-        self._persons: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-        self._classes: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-        self._seen: NDArray[np.float64] = np.zeros(0)
+        self._aspect = aspect
+        self._known = _Known()
         self._count = 0
 
     def identify(self, boxes: Boxes, time: float, classes: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
@@ -36,22 +86,44 @@ class Association:
         Those of different ``classes`` (``int64[K]``; None: all are of one) are never the same.
         """
         kinds = np.zeros(len(boxes), dtype=np.int64) if classes is None else classes
-        remembered = time - self._seen <= self._memory + 1e-6
-        self._boxes, self._persons = self._boxes[remembered], self._persons[remembered]
-        self._classes, self._seen = self._classes[remembered], self._seen[remembered]
-        overlap = pairwise_iou(enlarged(boxes, _MARGIN), enlarged(self._boxes, _MARGIN))
-        apart = (overlap < _LEAST_OVERLAP) | (kinds[:, None] != self._classes)
-        overlap[apart] = 0  # no match at all: it must not buy another pair a worse one
+        known, places = self._known, self._places(boxes)
+        brief = np.minimum(self._memory, _TENTATIVE)
+        allowed = np.where(known.sightings < _ESTABLISHED, brief, self._memory)
+        known.keep(time - known.seen <= allowed + 1e-6)
+        cost = _distances(places, known, time)
+        cost[kinds[:, None] != known.classes] = _FARTHEST
+        cost = np.minimum(cost, _FARTHEST)  # no match at all: it must not buy another pair a worse one
+        rows, columns = linear_sum_assignment(cost)
+        same = cost[rows, columns] < _FARTHEST
+        rows, columns = rows[same], columns[same]
         persons = np.zeros(len(boxes), dtype=np.int64)
-        for row, column in zip(*linear_sum_assignment(overlap, maximize=True), strict=True):
-            if overlap[row, column] > 0:
-                persons[row] = self._persons[column]
+        persons[rows] = known.persons[columns]
+        known.update(columns, places[rows], time)
         new = persons == 0
         persons[new] = self._count + 1 + np.arange(new.sum())
         self._count += int(new.sum())
-        kept = ~np.isin(self._persons, persons)
-        self._boxes = np.concatenate([self._boxes[kept], boxes])
-        self._persons = np.concatenate([self._persons[kept], persons])
-        self._classes = np.concatenate([self._classes[kept], kinds])
-        self._seen = np.concatenate([self._seen[kept], np.full(len(boxes), time)])
+        known.add(places[new], persons[new], kinds[new], time)
         return persons
+
+    def _places(self, boxes: Boxes) -> _Places:
+        middle = (boxes[:, 0] + boxes[:, 2]) / 2 * self._aspect
+        return np.stack([middle, boxes[:, 3], np.maximum(boxes[:, 3] - boxes[:, 1], 1e-4)], axis=1)
+
+
+def _distances(places: _Places, known: _Known, time: float) -> NDArray[np.float64]:
+    """``float64[K, M]``: how unlikely each person is each known one: minus twice a normal's log-likelihood.
+
+    Deviations grow with the time out of sight; by their logarithms somebody seen just now comes before one who has been
+    gone for long, and could be anywhere.
+    """
+    gone = time - known.seen  # [M]
+    heights = (places[:, None, 2] + known.places[:, 2]) / 2
+    across, down = _ACROSS + _ACROSS_A_SECOND * gone, _DOWN + _DOWN_A_SECOND * gone
+    ahead = known.places[:, :2] + known.speeds * np.minimum(gone, _LONGEST_WAY)[:, None]
+    ways = []
+    for expected in (ahead, known.places[:, :2]):
+        off = (places[:, None, :2] - expected) / heights[..., None]  # [K, M, 2]
+        ways.append((off[..., 0] / across) ** 2 + (off[..., 1] / down) ** 2)
+    taller = np.log(places[:, None, 2] / known.places[:, 2]) / (_TALLER + _TALLER_A_SECOND * gone)
+    width = 2 * np.log(across / _ACROSS) + 2 * np.log(down / _DOWN)
+    return np.asarray(np.minimum(*ways) + taller**2 + width)

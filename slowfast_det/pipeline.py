@@ -161,7 +161,8 @@ class _Work:
 
     def run(self) -> Generator[Keyframe]:
         """The spine: film -> clips -> persons -> scores -> key frames."""
-        association, smoothing = Association(), self._detector.smoothing
+        association = Association(aspect=self.info.width / self.info.height)
+        smoothing = self._detector.smoothing
         with self._film as film, ExitStack() as threads:
             looked = self._persons(self._clips(threads.enter_context(self._stream(film))))
             seen: Iterator[Sighting[Clip]] = looked

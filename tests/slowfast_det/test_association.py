@@ -49,7 +49,25 @@ def identities(keyframes, every=1.0):
         pytest.param([[], [], [LEFT]], [[], [], [1]], id="empty at first"),
         pytest.param([[]] * 3, [[]] * 3, id="nobody ever"),
         pytest.param([[LEFT, LEFT]], [[1, 2]], id="the same box twice"),
-        pytest.param([[(0.5, 0.5, 0.5, 0.5)]] * 2, [[1], [2]], id="a box without area overlaps nothing"),
+        pytest.param([[(0.5, 0.5, 0.5, 0.5)]] * 2, [[1], [1]], id="a box without area"),
+        pytest.param(
+            [[moved(LEFT, 0.06 * n), moved(LEFT, 0.48 - 0.06 * n)] for n in range(9)],
+            [[1, 2]] * 4 + [None] + [[1, 2]] * 4,
+            id="walk through each other: the way tells who is who",
+        ),
+        pytest.param(
+            [[moved(LEFT, 0.1 * n)] for n in range(3)] + [[]] + [[moved(LEFT, 0.4)]],
+            [[1]] * 3 + [[]] + [[1]],
+            id="walks on out of sight",
+        ),
+        pytest.param(
+            [[moved(LEFT, 0.1 * n)] for n in range(3)] + [[moved(LEFT, 0.2)]] * 3, [[1]] * 6, id="walks and stops"
+        ),
+        pytest.param(
+            [[LEFT, (0.12, 0.5, 0.28, 0.8)]] * 2 + [[(0.12, 0.5, 0.28, 0.8), LEFT]],
+            [[1, 2]] * 2 + [[2, 1]],
+            id="a child",
+        ),
     ],
 )
 def test_identities(keyframes, persons):
@@ -89,9 +107,31 @@ def test_a_long_pause_without_key_frames_forgets():
 
 
 def test_a_good_match_is_not_given_up_for_two_bad_ones():
-    before = [(0.0, 0.2, 0.2, 0.8), (0.39, 0.2, 0.59, 0.8)]
-    after = [(0.21, 0.2, 0.41, 0.8), (0.6, 0.2, 0.8, 0.8)]  # the first is near the second of before, no others are
+    before = [(0.0, 0.2, 0.1, 0.8), (0.40, 0.2, 0.50, 0.8)]
+    after = [(0.41, 0.2, 0.51, 0.8), (0.88, 0.2, 0.98, 0.8)]  # the first is near the second of before, no others are
     assert identities([before, after])[1] == [2, 3]
+
+
+def test_somebody_seen_just_now_comes_before_one_who_is_gone():
+    """Who is out of sight could be anywhere; a jumper close by is still the jumper."""
+    gone, jumper = moved(LEFT, 0.02), [moved(LEFT, 0.0, down) for down in (0, -0.08, 0, -0.09, 0)]
+    frames = [[jumper[0], gone], *([place] for place in jumper)]
+    assert identities(frames, every=0.2)[1:] == [[1]] * 5
+
+
+def test_who_was_hardly_seen_is_forgotten_sooner():
+    assert identities([[LEFT], *[[]] * 12, [LEFT]], every=0.2)[-1] == [2]
+    assert identities([[LEFT]] * 4 + [[]] * 12 + [[LEFT]], every=0.2)[-1] == [1]
+
+
+def test_the_frames_shape_counts():
+    """Half of the width of a wide frame is farther than of a narrow one."""
+    found = []
+    for aspect in (3.0, 0.5):
+        association = Association(aspect=aspect)
+        association.identify(np.array([LEFT]), 0.0)
+        found.append(association.identify(np.array([moved(LEFT, 0.35)]), 1.0).tolist())
+    assert found == [[2], [1]]
 
 
 def test_a_person_who_moved_a_little_more_than_the_own_width_keeps_the_identity():
