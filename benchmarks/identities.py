@@ -1,11 +1,12 @@
 """How often persons change their identities, on the true boxes of generated films in which they cross each other.
 
     python benchmarks/identities.py [--seed 0] [--films 10] [--seconds 30] [--pause 6] [--spacing 0.2 0.5 1.0]
-        [--jitter 0.03] [--drop 0.05]
+        [--jitter 0.03] [--drop 0.05] [--colours]
 
 `Association` gets the boxes of every figure of which enough is seen, without identities and in any order: first as
 they are, then with sides off by 3 % of the box (a standard deviation) and 5 % of the boxes dropped. A figure-minute of
-crossing is a minute in which a figure's box overlaps another's. No film is written, no network is run.
+crossing is a minute in which a figure's box overlaps another's. With --colours it sees the pictures too, as in a
+prediction. No film is written, no network is run.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from rich.console import Console
 from rich.table import Table
 
 from ava_tools.boxes import Boxes
+from ava_tools.media.frames import Image
 from ava_tools.metrics.average_precision import Ints
 from ava_tools.metrics.identity import IdentityQuality, TrackedBoxes, identity_quality, summed
+from slowfast_det.appearance import looks_of
 from slowfast_det.association import Association
 from slowfast_det.quickstart.crossings import crossing_minutes, crossing_scene, key_frames
 from slowfast_det.quickstart.encounters import PAUSE
@@ -36,6 +39,7 @@ class Film:
 
     times: tuple[float, ...]
     seen: tuple[Seen, ...]
+    pictures: tuple[Image, ...] | None = None
 
     def truth(self) -> TrackedBoxes:
         """Everybody with the own identity."""
@@ -52,6 +56,7 @@ def main() -> None:
     parser.add_argument("--spacing", type=float, nargs="+", default=[0.2, 0.5, 1.0], help="seconds between key frames")
     parser.add_argument("--jitter", type=float, default=0.03, help="of a box's width or height")
     parser.add_argument("--drop", type=float, default=0.05, help="share of the boxes")
+    parser.add_argument("--colours", action="store_true", help="whether the association sees the pictures")
     options = parser.parse_args()
     films, minutes = generated(options)
     table = Table(title=f"{options.films} films, {minutes:.1f} figure-minutes of crossing")
@@ -77,7 +82,9 @@ def generated(options: argparse.Namespace) -> tuple[dict[float, list[Film]], flo
         for spacing in options.spacing:
             frames = list(key_frames(options.seconds, spacing))
             views |= {shown: seen(scene, shown) for _, shown in frames if shown not in views}
-            films[spacing].append(Film(tuple(time for time, _ in frames), tuple(views[shown] for _, shown in frames)))
+            pictures = tuple(scene.picture(shown) for _, shown in frames) if options.colours else None
+            times, shown = tuple(time for time, _ in frames), tuple(views[moment] for _, moment in frames)
+            films[spacing].append(Film(times, shown, pictures))
     return films, minutes
 
 
@@ -85,8 +92,9 @@ def quality(film: Film, random: np.random.Generator, jitter: float, drop: float,
     """What the association makes of the boxes of a film."""
     association = Association(aspect=WIDTH / HEIGHT)
     found = []
-    for time, boxes in zip(film.times, disturbed(film, random, jitter, drop), strict=True):
-        found.append((association.identify(boxes, time), boxes))
+    for number, boxes in enumerate(disturbed(film, random, jitter, drop)):
+        looks = None if film.pictures is None else looks_of(film.pictures[number], boxes)
+        found.append((association.identify(boxes, film.times[number], looks=looks), boxes))
     return identity_quality(film.truth(), tracked(found), MIN_IOU, spacing)
 
 

@@ -21,6 +21,7 @@ from ava_tools.media.frames import FrameSource
 from ava_tools.media.probe import FilmInfo
 from ava_tools.media.reader import open_film
 from slowfast_det.ahead import Ahead
+from slowfast_det.appearance import looks_of
 from slowfast_det.association import Association
 from slowfast_det.batches import in_batches, usual_batch
 from slowfast_det.checkpoints.model import Model, load_model
@@ -170,7 +171,8 @@ class _Work:
                 seen = threads.enter_context(Ahead(looked, self._detector.batch))
             for batch in in_batches(seen if smoothing is None else smoothing.over(seen), self._detector.batch):
                 for one, scores in zip(batch, self._score(batch), strict=True):
-                    persons = association.identify(one.boxes, one.time, one.classes)
+                    looks = looks_of(one.of.frames[len(one.of.frames) // 2], one.boxes)
+                    persons = association.identify(one.boxes, one.time, one.classes, looks)
                     labels = self._detector.model.labels
                     yield Keyframe(self.info.name, one.time, one.boxes, one.scores, persons, scores, labels)
 

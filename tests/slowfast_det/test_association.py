@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from slowfast_det.appearance import looks_of
 from slowfast_det.association import Association
 
 LEFT, RIGHT, FAR = (0.1, 0.2, 0.3, 0.8), (0.6, 0.2, 0.8, 0.8), (0.85, 0.1, 0.95, 0.3)
@@ -138,3 +139,65 @@ def test_a_person_who_moved_a_little_more_than_the_own_width_keeps_the_identity(
     """Boxes that touch but do not overlap are compared enlarged."""
     before, after = (0.30, 0.2, 0.40, 0.8), (0.40, 0.2, 0.50, 0.8)
     assert identities([[before], [after]]) == [[1], [1]]
+
+
+def dressed(boxes, colours, size=(120, 160)):
+    """A picture of persons in one colour each; the last ones are in front."""
+    picture = np.full((*size, 3), 128, dtype=np.uint8)
+    for box, colour in zip(boxes, colours, strict=True):
+        left, top, right, bottom = (np.array(box) * np.tile(size[::-1], 2)).astype(int)
+        picture[top:bottom, left:right] = colour
+    return picture
+
+
+RED, BLUE = (220, 30, 30), (30, 30, 220)
+
+
+def seen(keyframes, every=0.2):
+    """Identities of persons with their colours: ``keyframes`` are lists of (box, colour), the last ones in front."""
+    association, found = Association(), []
+    for number, persons in enumerate(keyframes):
+        boxes = np.array([box for box, _ in persons], dtype=float).reshape(-1, 4)
+        looks = looks_of(dressed([box for box, _ in persons], [colour for _, colour in persons]), boxes)
+        found.append(association.identify(boxes, number * every, looks=looks).tolist())
+    return found
+
+
+class TestColours:
+    def test_who_turns_back_is_told_by_them(self):
+        """Two meet, stand behind each other and go back: their ways alone say that they pass."""
+        way = [0.3, 0.2, 0.1, 0.0, 0.0, 0.1, 0.2, 0.3]
+        frames = [[(moved(LEFT, 0.3 - off), RED), (moved(LEFT, 0.3 + off), BLUE)] for off in way]
+        found = seen(frames, every=0.5)
+        assert found[0] == found[-1] == [1, 2]
+        plain = identities([[box for box, _ in persons] for persons in frames], every=0.5)
+        assert plain[-1] == [2, 1]
+
+    def test_who_comes_where_another_left_is_new(self):
+        frames = [[(LEFT, RED)]] * 5 + [[]] * 2 + [[(moved(LEFT, 0.25), BLUE)]]
+        assert seen(frames)[-1] == [2]
+        assert identities([[box for box, _ in persons] for persons in frames], every=0.2)[-1] == [1]
+
+    def test_who_stands_still_stays_the_same_whatever_the_light(self):
+        frames = [[(LEFT, RED)]] * 3 + [[(LEFT, BLUE)]] * 2
+        assert seen(frames, every=1.0) == [[1]] * 5
+
+    def test_hidden_persons_lend_no_colours(self):
+        """Somebody behind another shows the other's colours; they are not remembered as his."""
+        behind, front = LEFT, moved(LEFT, 0.03, 0.05)
+        frames = [[(behind, RED)]] * 3 + [[(behind, RED), (front, BLUE)]] * 8 + [[(behind, RED)]]
+        assert seen(frames)[-1] == [1]
+
+    def test_they_are_shares_of_the_box(self):
+        boxes = np.array([LEFT, RIGHT, FAR])
+        looks = looks_of(dressed([LEFT, RIGHT, FAR], [RED, BLUE, RED]), boxes)
+        products = looks @ looks.T
+        assert np.diag(products) == pytest.approx(1)
+        assert products[0, 2] == pytest.approx(1)
+        assert products[0, 1] == pytest.approx(0)
+
+    def test_boxes_at_the_edge_and_without_area(self):
+        boxes = np.array([[-0.1, -0.1, 0.0, 0.0], [1, 1, 1, 1], [0.5, 0.5, 0.5, 0.5], [0, 0, 1, 1]], dtype=float)
+        looks = looks_of(dressed([LEFT], [RED]), boxes)
+        assert np.linalg.norm(looks, axis=1) == pytest.approx(1)
+        assert looks_of(dressed([], []), np.zeros((0, 4))).shape == (0, looks.shape[1])
