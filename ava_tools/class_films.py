@@ -181,7 +181,8 @@ def _from_list(listed: FilmList, split: str, classes: ClassNames | None, decides
     if len(missing) == len(paths):
         sought = listed.films[0].places
         raise InputError(
-            f"{listed.path}: none of its {len(missing):,} films is there; the first would be {next(sought)}"
+            f"{listed.path}: none of its {len(missing):,} films is there (films names another folder); the "
+            f"first would be {next(sought)}"
         )
     notes = _offset_note(listed, columns, classes) if decides else []
     if missing:

@@ -134,6 +134,10 @@ def kinetics_labels(count: int) -> Labels:
     return Labels(tuple(Action(number, name) for number, name in enumerate(names)))
 
 
+PACKAGED = ("ava", *(f"kinetics{count}" for count in KINETICS))
+"""What configurations call the packaged labels."""
+
+
 def packaged_labels(name: str) -> Labels:
     """Labels by the name that configurations give them: ``ava``, ``kinetics400``, ...
 

@@ -95,6 +95,7 @@ class Association:
         self._aspect = aspect
         self._known = _Known()
         self._count = 0
+        self._last = 0.0
 
     def identify(
         self,
@@ -115,7 +116,8 @@ class Association:
         farthest = _FARTHEST if looks is None else _FARTHEST_SEEN
         kinds = np.zeros(len(boxes), dtype=np.int64) if classes is None else classes
         known, places = self._known, self._places(boxes)
-        brief = np.minimum(self._memory, _TENTATIVE)
+        brief = min(self._memory, max(_TENTATIVE, 1.5 * (time - self._last)))  # the key frame before counts always
+        self._last = time
         allowed = np.where(known.sightings < _ESTABLISHED, brief, self._memory)
         known.keep(time - known.seen <= allowed + 1e-6)
         cost = _distances(places, known, time, _TALLER_A_SECOND + (0 if looks is None else _ZOOMED))

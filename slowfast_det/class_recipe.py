@@ -93,7 +93,7 @@ class ClassRecipe(RunConfig, Config):
     films: Text | None = None
     """Where the paths of the lists begin; none: where the lists are."""
     class_names: Text | None = None
-    """File of the classes' names, where the lists say numbers: csv (id,name), json or txt."""
+    """File of the classes' names, where the lists say numbers: csv (id,name), json or txt; or kinetics400, 600, 700."""
     init: Text | None = None
     """Checkpoint to start from, of any supported layout, or the name of published weights; its head is left out if
     the classes differ."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,8 +39,8 @@ class ClassifiedStretch:
     video: str
     start: float
     end: float
-    labels: Labels
-    scores: NDArray[np.float64]
+    labels: Labels = field(repr=False)
+    scores: NDArray[np.float64] = field(repr=False)
 
     def top(self, count: int = 5) -> list[ClassRow]:
         """The classes of the highest scores, best first."""

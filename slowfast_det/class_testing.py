@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ava_tools.class_films import ClassFilms, read_class_films
+from ava_tools.class_films import ClassFilms, MissingSplitError, read_class_films
 from ava_tools.errors import InputError
-from ava_tools.labels import Labels, numbered_labels
+from ava_tools.labels import PACKAGED, Labels, numbered_labels, packaged_labels
 from slowfast_det.ahead import Ahead
 from slowfast_det.checkpoints.model import Model, load_any_model
 from slowfast_det.class_recipe import ClassRecipe, ViewsConfig
@@ -82,14 +82,31 @@ def tested_films(recipe: ClassRecipe, model: Model) -> tuple[ClassFilms, Model]:
     Raises:
         InputError: a file is wrong, or a film's class is not the model's.
     """
-    if recipe.test_split is None:
-        raise InputError("the recipe names no part of the data to test on; test_split=NAME is expected")
-    split = recipe.test_split
     if model.labels.names == numbered_labels(len(model.labels)).names:  # published weights bring no names
-        films = split_films(recipe, split)
+        films = held_back_films(recipe)
         if len(films.labels) == len(model.labels):
             return films, replace(model, labels=films.labels)
-    return split_films(recipe, split, model.labels), model
+    return held_back_films(recipe, model.labels), model
+
+
+def held_back_films(recipe: ClassRecipe, known: Labels | None = None) -> ClassFilms:
+    """The films of the test split; where there is no split of the usual name, those of val.
+
+    Raises:
+        InputError: the recipe names none, or as `split_films`.
+    """
+    if recipe.test_split is None:
+        raise InputError("the recipe names no part of the data to test on; test_split=NAME is expected")
+    try:
+        return split_films(recipe, recipe.test_split, known)
+    except MissingSplitError:
+        if recipe.test_split != "test":
+            raise
+        try:
+            return split_films(recipe, "val", known)
+        except MissingSplitError:
+            pass
+        raise
 
 
 def split_films(recipe: ClassRecipe, split: str, known: Labels | None = None) -> ClassFilms:
@@ -100,7 +117,14 @@ def split_films(recipe: ClassRecipe, split: str, known: Labels | None = None) ->
     """
     if recipe.data is None:
         raise InputError("the recipe names no data; data=FOLDER is expected, with a list or a folder of films a split")
-    return read_class_films(recipe.data, split, recipe.films, recipe.class_names, known)
+    if (Path(recipe.data) / "dataset.yaml").is_file():
+        raise InputError(
+            f"{recipe.data}: is a data set of persons' actions (dataset.yaml); a detector's recipe takes it"
+        )
+    names = recipe.class_names
+    if known is None and names in PACKAGED:
+        known, names = packaged_labels(names), None
+    return read_class_films(recipe.data, split, recipe.films, None if known is not None else names, known)
 
 
 def run_class_test(

@@ -81,17 +81,19 @@ class IntervalFinder:
         self._rule = rule
         self._persons: dict[int, _Person] = {}
         self._last: float | None = None
-        self._spacing = 1.0
+        self._spacing: float | None = None
 
     def see(self, keyframe: Keyframe) -> Iterator[Interval]:
         """Take the next key frame; gives the intervals that are over for certain, in the order of their persons."""
         if self._last is not None and keyframe.time > self._last:
-            self._spacing = keyframe.time - self._last
+            first, self._spacing = self._spacing is None, keyframe.time - self._last
+            for one in self._persons.values() if first else ():
+                one.reach(self._spacing)
         self._last = keyframe.time
         for person, scores in zip(keyframe.persons.tolist(), keyframe.scores, strict=True):
             if person not in self._persons:
                 self._persons[person] = _Person(keyframe.video, person, keyframe.labels, self._rule)
-            self._persons[person].see(keyframe.time, scores, self._spacing)
+            self._persons[person].see(keyframe.time, scores, self._spacing or 1.0)
         for person, one in list(self._persons.items()):
             yield from one.settle(keyframe.time)
             if one.is_gone(keyframe.time):
@@ -139,6 +141,11 @@ class _Person:
         reach = spacing / 2
         self._window.append(_Moment(time, scores, reach))
         self._latest = time
+
+    def reach(self, spacing: float) -> None:
+        """How far apart key frames are, where the first one came before anybody knew."""
+        for moment in self._window:
+            moment.reach = spacing / 2
 
     def is_gone(self, time: float) -> bool:
         """Whether the person has not been seen for so long that nothing goes on."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ava_tools.errors import InputError
-from ava_tools.labels import KINETICS, Labels, numbered_labels, packaged_labels
+from ava_tools.labels import PACKAGED, Labels, numbered_labels, packaged_labels
 from ava_tools.settings import overridden
 from slowfast_det.checkpoints import native, zoo
 from slowfast_det.checkpoints.architecture import Network, build_network
@@ -263,5 +263,4 @@ def _labels(config: Config) -> Labels:
 
 def _packaged_name(labels: Labels) -> str:
     """What a configuration calls labels."""
-    packaged = ("ava", *(f"kinetics{count}" for count in KINETICS))
-    return next((name for name in packaged if packaged_labels(name).names == labels.names), "numbered")
+    return next((name for name in PACKAGED if packaged_labels(name).names == labels.names), "numbered")

@@ -95,7 +95,9 @@ def _tell_costs(names: Sequence[str], size: str | None, as_json: bool, out: Path
         sys.stdout.write(text)
     else:
         page = _page()
-        for table in [stage_table(each) for each in counted] if names else [overview(counted)]:
+        titled = [(each.title, stage_table(each)) for each in counted]
+        for title, table in titled if names else [(f"Cost of {len(counted)} networks", overview(counted))]:
+            page.print(title, style="bold", soft_wrap=True)  # in one line where a script reads it
             page.print(table)
             page.print()
         for remark in remarks(counted):

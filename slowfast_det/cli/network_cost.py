@@ -87,7 +87,7 @@ def counted_networks(words: Sequence[str], size: Size | None) -> list[Counted]:
 
 def overview(counted: Sequence[Counted]) -> Table:
     """A line for each network."""
-    table = _table(f"Cost of {len({each.name for each in counted})} networks", "name")
+    table = _table("name")
     for heading in ("clip", "parameters M", "multiply-adds G"):
         table.add_column(heading, justify="right", no_wrap=True)
     for each in counted:
@@ -97,7 +97,7 @@ def overview(counted: Sequence[Counted]) -> Table:
 
 def stage_table(counted: Counted) -> Table:
     """A line for each stage of each pathway."""
-    table = _table(counted.title, "stage", "pathway")
+    table = _table("stage", "pathway")
     table.add_column("kernels", overflow="fold")
     for heading in ("channels", "output", "parameters", "multiply-adds M"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -163,8 +163,8 @@ def _amounts(cost: NetworkCost) -> tuple[str, str]:
     return f"{cost.parameters / 1e6:,.2f}", f"{cost.multiply_adds / 1e9:,.2f}"
 
 
-def _table(title: str, *headings: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), title=title, title_justify="left", title_style="bold")
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in headings:
         table.add_column(heading, no_wrap=True)
     return table

@@ -16,7 +16,7 @@ def expand_sources(sources: Sequence[str]) -> tuple[list[Path], list[str]]:
     """Films and frame folders that the sources stand for, each once, in the order given.
 
     A folder is its films; without films, itself as a folder of frames; without images either, each of
-    its folders of frames.
+    its folders of frames, or the films of its folders.
 
     Returns:
         The films, and one sentence for each source that stands for none.
@@ -49,12 +49,18 @@ def _expand(source: str) -> list[Path]:
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    films = sorted(path for path in folder.iterdir() if path.suffix.lower() in FILM_SUFFIXES and path.is_file())
-    if films:
+    if films := _films(folder):
         return films
     if image_files(folder):
         return [folder]
     frame_folders = sorted(path for path in folder.iterdir() if path.is_dir() and image_files(path))
+    nested = [film for path in sorted(folder.iterdir()) if path.is_dir() for film in _films(path)]
+    if nested and not frame_folders:  # a folder a class
+        return nested
     if not frame_folders:
         raise InputError(f"{folder}: the folder holds neither films nor images")
     return frame_folders
+
+
+def _films(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in FILM_SUFFIXES and path.is_file())

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from slowfast_det.class_testing import ClassTested
 
 _TOP = 5  # classes of each film that are written
+_CROPS = {0: "the whole frame", 1: "a square", 3: "3 squares"}
 
 
 def test_classes(recipe: ClassRecipe, settings: Sequence[str], model: str, overwrite: bool) -> int:
@@ -48,7 +49,7 @@ def test_classes(recipe: ClassRecipe, settings: Sequence[str], model: str, overw
         return 0
     for note in films.notes:
         console.print(f"note: {note}")
-    _write(folder, tested, recipe.views, loaded.name)
+    _write(folder, tested, recipe.views, model)
     for problem in tested.problems:
         console.print(f"error: {problem}")
     return 1 if tested.problems else 0
@@ -83,7 +84,7 @@ def _write(folder: Path, tested: ClassTested, views: ViewsConfig, model: str) ->
     with replacing(folder / "report.json") as temporary:
         temporary.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(
-        f"{len(tested.films):,} films of {len(labels):,} classes, {views.clips} x {views.crops} views each: "
+        f"{len(tested.films):,} films of {len(labels):,} classes, {views.clips} clips of {_CROPS[views.crops]} each: "
         f"top-1 {tested.accuracy(1):.2%}, top-5 {tested.accuracy(_TOP):.2%}"
     )
     for name in ("scores.csv", "classes.csv", "report.json"):

@@ -102,7 +102,8 @@ class AnnotatedFilm:
                     continue
                 boxes.append(box)
                 persons.append(int(person))
-                texts.append(self._text(keyframe, number))
+                text = self._text(keyframe, number)
+                texts.append(f"{person}: {text}" if text else "")
         pixels = to_pixels(np.array(boxes).reshape(-1, 4), *self._size)
         return self._painter.draw(frame.rgb(), pixels, np.array(persons, dtype=np.int64), texts)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ class TubesFile(LineFile):
 
 
 class SubtitlesFile(LineFile):
-    """SubRip subtitles, one for each interval; written at the end, for they must be in order."""
+    """SubRip subtitles: who does what, a line a person, until that changes; written at the end, in order."""
 
     def __init__(self, path: Path, rule: IntervalRule, selection: Selection) -> None:
         """See `IntervalsFile`."""
@@ -119,8 +120,8 @@ class SubtitlesFile(LineFile):
         """Write them all, and close the file."""
         try:
             self._found += chosen(self._finder.rest(), self._selection)
-            self._found.sort(key=lambda one: (one.start, one.person, one.action_id))
-            self._write([_subtitle(number, one) for number, one in enumerate(self._found, start=1)])
+            stretches = _stretches(self._found)
+            self._write([_subtitle(number, *stretch) for number, stretch in enumerate(stretches, start=1)])
         finally:
             super().close(complete)
 
@@ -137,9 +138,25 @@ def _record(interval: Interval) -> dict[str, Any]:
     return {key: round(value, 6) if isinstance(value, float) else value for key, value in about.items()}
 
 
-def _subtitle(number: int, interval: Interval) -> str:
-    text = f"{interval.person}: {short_name(interval.action)} ({interval.mean_score:.2f})"
-    return f"{number}\n{_clock(interval.start)} --> {_clock(interval.end)}\n{text}\n\n"
+def _stretches(intervals: list[Interval]) -> Iterator[tuple[float, float, list[Interval]]]:
+    """Stretches of time in which nothing changes, with what goes on in them; those of nothing are left out."""
+    edges = sorted({round(edge, 3) for one in intervals for edge in (one.start, one.end)})
+    waiting = sorted(intervals, key=lambda one: one.start, reverse=True)
+    on: list[Interval] = []
+    for start, end in pairwise(edges):
+        on = [one for one in on if round(one.end, 3) > start]
+        while waiting and round(waiting[-1].start, 3) <= start:
+            on.append(waiting.pop())
+        if on:
+            yield start, end, sorted(on, key=lambda one: (one.person, one.action_id))
+
+
+def _subtitle(number: int, start: float, end: float, intervals: list[Interval]) -> str:
+    lines = [
+        f"person {person}: {', '.join(short_name(one.action) for one in own)}"
+        for person, own in groupby(intervals, key=lambda one: one.person)
+    ]
+    return f"{number}\n{_clock(start)} --> {_clock(end)}\n" + "\n".join(lines) + "\n\n"
 
 
 def _clock(seconds: float) -> str:

@@ -94,7 +94,7 @@ class PersonsFile(LineFile):
         for box, person, score in zip(keyframe.boxes, keyframe.persons, keyframe.box_scores, strict=True):
             place = ",".join(f"{value:.6f}" for value in box)
             known = "" if np.isnan(score) else f"{score:.6f}"
-            lines.append(f"{quoted(keyframe.video)},{format_timestamp(keyframe.time)},{person},{place},{known}\n")
+            lines.append(f"{quoted(keyframe.video)},{keyframe.time:.3f},{person},{place},{known}\n")
         self._write(lines)
 
 

@@ -100,7 +100,8 @@ def _evaluation(
     if recipe.test_split is None:
         return lambda model, world: {}, ()
     if recipe.test_split not in data_set.splits:
-        note = f"the data set has no split {recipe.test_split!r}: the model is not tested"
+        lacking = f"the data set has no split {recipe.test_split!r}"
+        note = f"{lacking}: the model is not tested; test_split=NAME names another"
         return lambda model, world: {}, (note,)
     examination = prepare_examination(recipe, data_set, recipe.test_split, device)
 

@@ -9,11 +9,11 @@ import torch
 
 from ava_tools.class_films import MissingSplitError
 from ava_tools.errors import InputError
-from ava_tools.labels import Labels
+from ava_tools.labels import Labels, packaged_labels
 from slowfast_det.checkpoints.model import Model, untrained_any_model
 from slowfast_det.checkpoints.transfer import Transfer, transfer
 from slowfast_det.class_recipe import ClassRecipe, ViewsConfig
-from slowfast_det.class_testing import run_class_test, split_films
+from slowfast_det.class_testing import held_back_films, run_class_test, split_films
 from slowfast_det.distributed import World
 from slowfast_det.models.backbone import freeze_stages
 from slowfast_det.training.actions import mirrored_actions
@@ -45,6 +45,12 @@ def prepare_class_training(recipe: ClassRecipe) -> ClassPreparation:
         InputError: the recipe names no data, a file is wrong, or nothing is left to train on.
     """
     films = split_films(recipe, recipe.train_split)
+    notes = [*films.notes]
+    if recipe.labels != "numbered" and films.labels.names != packaged_labels(recipe.labels).names:
+        notes.append(
+            f"the recipe speaks of {recipe.labels}; learnt are the {len(films.labels):,} classes of the films; "
+            f"class_names={recipe.labels} would take those"
+        )
     if len(films.labels) < 2:
         raise InputError(f"{recipe.data}: its films have one class, {films.labels.names[0]}; two or more are expected")
     torch.manual_seed(recipe.training.seed)
@@ -59,8 +65,8 @@ def prepare_class_training(recipe: ClassRecipe) -> ClassPreparation:
         recipe.training.seed,
         recipe.training.memory * 1e9,
     )
-    evaluation, notes = _evaluation(recipe, films.labels)
-    return ClassPreparation(ClassTask(model, samples, recipe.training, evaluation), loaded, (*films.notes, *notes))
+    evaluation, more = _evaluation(recipe, films.labels)
+    return ClassPreparation(ClassTask(model, samples, recipe.training, evaluation), loaded, (*notes, *more))
 
 
 def _evaluation(recipe: ClassRecipe, labels: Labels) -> tuple[Evaluation, tuple[str, ...]]:
@@ -68,9 +74,9 @@ def _evaluation(recipe: ClassRecipe, labels: Labels) -> tuple[Evaluation, tuple[
     if recipe.test_split is None:
         return lambda model, world: {}, ()
     try:
-        films = split_films(recipe, recipe.test_split, labels)
+        films = held_back_films(recipe, labels)
     except MissingSplitError as problem:
-        return lambda model, world: {}, (f"the model is not tested: {problem}",)
+        return lambda model, world: {}, (f"the model is not tested: {problem}; test_split=NAME names another",)
 
     glance = ViewsConfig(clips=1, crops=min(recipe.views.crops, 1))
 

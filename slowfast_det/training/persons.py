@@ -54,7 +54,8 @@ def _evaluation(recipe: PersonRecipe, data_set: DataSet) -> tuple[Evaluation, tu
     if recipe.test_split is None:
         return lambda detector, world: {}, ()
     if recipe.test_split not in data_set.splits:
-        note = f"the data set has no split {recipe.test_split!r}: the detector is not tested"
+        lacking = f"the data set has no split {recipe.test_split!r}"
+        note = f"{lacking}: the detector is not tested; test_split=NAME names another"
         return lambda detector, world: {}, (note,)
     examination = prepare_person_examination(data_set, recipe.test_split, recipe.actors)
 

@@ -64,10 +64,10 @@ def run_training(recipe: RunConfig, task: Task[B], world: World, hint: str = "re
             log.warning("%s does not exist: the training begins anew", folder / STATE)
 
         schedule, epochs = recipe.training.schedule, recipe.training.epochs
-        if world.is_first and schedule.warmup_epochs >= epochs:
+        if world.is_first and schedule.warmup_epochs > epochs / 2:
             log.warning(
-                "training.schedule.warmup_epochs is %g, and the training has %d epochs: its learning rate is never "
-                "reached; a smaller warmup_epochs is expected",
+                "training.schedule.warmup_epochs is %g, with training.epochs %d: the learning rate hardly grows before "
+                "it falls; a smaller warmup_epochs is expected",
                 schedule.warmup_epochs,
                 epochs,
             )

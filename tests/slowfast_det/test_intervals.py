@@ -208,14 +208,17 @@ class TestFiles:
 
     def test_subtitles(self, frames, tmp_path):
         lines = self.write(tmp_path / "x", "srt", [*frames, keyframe(3661.25, {3: [0, 0, 0, 0.5]})])
-        assert lines[:4] == ["1", "00:00:00,000 --> 00:00:01,500", "1: wave (0.85)", ""]
+        assert lines[:9] == [
+            *("1", "00:00:00,000 --> 00:00:00,500", "person 1: wave", "person 2: stand", ""),
+            *("2", "00:00:00,500 --> 00:00:01,500", "person 1: wave", ""),
+        ]
         assert [line[:8] for line in lines if "-->" in line][-1] == "00:30:31"
         assert [line for line in lines if line.isdigit()] == ["1", "2", "3", "4"]
 
     def test_persons(self, frames, tmp_path):
         lines = self.write(tmp_path / "x", "persons", frames)
         assert lines[0] == "video,time,person,x1,y1,x2,y2,score"
-        assert lines[1] == "film,0000,1,0.100000,0.100000,0.500000,0.500000,1.000000"
+        assert lines[1] == "film,0.000,1,0.100000,0.100000,0.500000,0.500000,1.000000"
         assert len(lines) == 5
 
     def test_a_result_is_saved_by_its_ending(self, frames, tmp_path):

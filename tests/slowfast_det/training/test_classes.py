@@ -218,7 +218,7 @@ class TestTraining:
     def test_a_warm_up_that_never_ends_is_told(self, recipe_of, caplog):
         recipe = recipe_of("training.epochs=1", "test_split=null")
         run_training(recipe, prepare_class_training(recipe).task, World(CPU))
-        assert "warmup_epochs is 1, and the training has 1 epochs" in caplog.text
+        assert "warmup_epochs is 1, with training.epochs 1" in caplog.text
 
     def test_no_data(self, recipe_of):
         with pytest.raises(InputError, match="names no data"):
@@ -296,7 +296,7 @@ class TestCommands:
         weights = trained / "run" / "last.safetensors"
         done = command("test", recipe, *settings, "--model", str(weights))
         assert done.code == 0
-        assert "6 films of 3 classes, 2 x 3 views each: top-1 100.00%, top-5 100.00%" in done.out
+        assert "6 films of 3 classes, 2 clips of 3 squares each: top-1 100.00%, top-5 100.00%" in done.out
         report = json.loads((tmp_path / "run" / "test" / "report.json").read_text())
         assert (report["films"], report["top1"]) == (6, 1.0)
         with (tmp_path / "run" / "test" / "scores.csv").open() as file:
