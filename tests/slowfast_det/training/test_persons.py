@@ -199,7 +199,7 @@ def test_gradients_of_half_precision():
     for name, expected in exact.items():
         if expected.norm() > 1e-2:
             alike = torch.cosine_similarity(coarse[name].flatten(), expected.flatten(), dim=0)
-            assert alike > 0.95, name
+            assert alike > 0.9, name  # 0.948 at least on processors with AVX-512, more with AMX
 
 
 @pytest.mark.parametrize("kind", ["fasterrcnn_mobilenet_v3_large_320_fpn", "fasterrcnn_resnet50_fpn"])
