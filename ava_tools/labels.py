@@ -134,8 +134,8 @@ def kinetics_labels(count: int) -> Labels:
     return Labels(tuple(Action(number, name) for number, name in enumerate(names)))
 
 
-PACKAGED = ("ava", *(f"kinetics{count}" for count in KINETICS))
-"""What configurations call the packaged labels."""
+PACKAGED = {"ava": 80, **{f"kinetics{count}": count for count in KINETICS}}
+"""What configurations call the packaged labels, and how many each has."""
 
 
 def packaged_labels(name: str) -> Labels:
@@ -144,10 +144,7 @@ def packaged_labels(name: str) -> Labels:
     Raises:
         KeyError: there are none of that name.
     """
-    if name == "ava":
-        return ava_labels()
-    kinetics = {f"kinetics{count}": count for count in KINETICS}
-    return kinetics_labels(kinetics[name])
+    return ava_labels() if name == "ava" else kinetics_labels(PACKAGED[name])
 
 
 def numbered_labels(count: int) -> Labels:

@@ -25,6 +25,8 @@ def looks_of(picture: Image, boxes: Boxes) -> Looks:
         picture: RGB ``uint8[H, W, 3]``.
         boxes: ``float64[K, 4]`` unit boxes in it.
     """
+    if not len(boxes):
+        return np.zeros((0, LENGTH))
     height, width = picture.shape[:2]
     levels = (picture.astype(np.uint16) * _LEVELS) >> 8
     colours = (levels[..., 0] * _LEVELS + levels[..., 1]) * _LEVELS + levels[..., 2]  # [H, W]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ava_tools.errors import InputError
 from ava_tools.media.frames import FrameSource, Image
 from ava_tools.media.reader import open_film
-from slowfast_det.batches import in_batches, usual_batch
+from slowfast_det.batches import chosen_batch, in_batches
 from slowfast_det.checkpoints.model import Model, load_any_model
 from slowfast_det.class_result import ClassifiedStretch
 from slowfast_det.clips.geometry import clip_size, resize
@@ -78,7 +78,7 @@ class FilmClassifier:
         self.model = loaded.to(self.device)
         self.scorer = self.model if precision == "fp32" else self.model.optimized(precision)
         self.clips, self.crops = clips, crops
-        self.batch = usual_batch(self.device.type) if batch is None else batch
+        self.batch = chosen_batch(batch, self.device.type)
 
     def __call__(self, source: str | Path, frame_rate: float = 30.0) -> ClassifiedStretch:
         """Classify a whole film by clips that are spread over it.

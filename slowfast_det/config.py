@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from ava_tools.errors import InputError
+from ava_tools.labels import PACKAGED
 from ava_tools.settings import Settings, parse_settings
 from slowfast_det.network_config import NetworkConfig
 
@@ -81,8 +82,8 @@ class Config(Settings):
             raise ValueError(
                 f"network.window {window} is larger than the {cells} cells of clip.short_side {self.clip.short_side}"
             )
-        named = 80 if self.labels == "ava" else int(self.labels.removeprefix("kinetics").replace("numbered", "0"))
-        if named and self.network.num_actions != named:
+        named = PACKAGED.get(self.labels)
+        if named is not None and self.network.num_actions != named:
             raise ValueError(f"labels {self.labels} are {named}, but network.num_actions is {self.network.num_actions}")
         return self
 

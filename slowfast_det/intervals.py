@@ -171,12 +171,12 @@ class _Person:
 
     def _decide(self, moment: _Moment, smoothed: Scores) -> Iterator[Interval]:
         """Begin, carry on and end actions at a moment."""
-        least = np.where(self._open, self._begins * self.rule.end, self._begins)
-        done = smoothed >= least
+        since = moment.time - moment.reach - self._end  # seconds without each action up to this key frame
+        lasting = self._open & (since <= self.rule.gap + 1e-9)
+        done = smoothed >= np.where(lasting, self._begins * self.rule.end, self._begins)
         pose = int(np.where(self._poses, smoothed, -1).argmax())
         done &= ~self._poses | (np.arange(len(done)) == pose)
-        without = np.where(done, moment.time - moment.reach, moment.time + moment.reach) - self._end
-        over = self._open & (without > self.rule.gap + 1e-9)
+        over = self._open & (np.where(done, since, since + 2 * moment.reach) > self.rule.gap + 1e-9)
         if done[pose] and self._poses[pose]:
             over |= self._open & self._poses & ~done
         yield from self._closed(over)

@@ -23,7 +23,7 @@ from ava_tools.media.reader import open_film
 from slowfast_det.ahead import Ahead
 from slowfast_det.appearance import looks_of
 from slowfast_det.association import Association
-from slowfast_det.batches import in_batches, usual_batch
+from slowfast_det.batches import chosen_batch, in_batches
 from slowfast_det.checkpoints.model import Model, load_model
 from slowfast_det.clips.geometry import boxes_in_clip, clip_size
 from slowfast_det.clips.sample import Clip
@@ -88,9 +88,7 @@ class ActionDetector:
             else persons
         )
         self.smoothing = smoothing
-        if batch is not None and (not isinstance(batch, int) or batch < 1):
-            raise InputError(f"batch is {batch!r}; a whole number from 1 on, or None, is expected")
-        self.batch = usual_batch(self.device.type) if batch is None else batch
+        self.batch = chosen_batch(batch, self.device.type)
         self.finding, self.scoring = Lock(), Lock()  # held by who lets a network compute
 
     def __call__(self, source: str | Path, span: Span = Span(), frame_rate: float = 30.0) -> FilmResult:
@@ -162,14 +160,14 @@ class _Work:
 
     def run(self) -> Generator[Keyframe]:
         """The spine: film -> clips -> persons -> scores -> key frames."""
-        association = Association(aspect=self.info.width / self.info.height)
-        smoothing = self._detector.smoothing
+        aspect, smoothing = self.info.width / self.info.height, self._detector.smoothing
+        association = Association(aspect=aspect)
         with self._film as film, ExitStack() as threads:
             looked = self._persons(self._clips(threads.enter_context(self._stream(film))))
             seen: Iterator[Sighting[Clip]] = looked
             if self._detector.device.type == "cuda":  # while a GPU scores persons, the next ones are found
                 seen = threads.enter_context(Ahead(looked, self._detector.batch))
-            for batch in in_batches(seen if smoothing is None else smoothing.over(seen), self._detector.batch):
+            for batch in in_batches(seen if smoothing is None else smoothing.over(seen, aspect), self._detector.batch):
                 for one, scores in zip(batch, self._score(batch), strict=True):
                     looks = looks_of(one.of.frames[len(one.of.frames) // 2], one.boxes)
                     persons = association.identify(one.boxes, one.time, one.classes, looks)

@@ -73,9 +73,12 @@ class Smoothing:
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} is {getattr(self, name):g}; a number from 0 to 1 is expected")
 
-    def over(self, sightings: Iterable[Sighting[T]]) -> Iterator[Sighting[T]]:
-        """The key frames of one film, steadied; each comes when those behind it that are near enough are seen."""
-        window: _Window[T] = _Window(self)
+    def over(self, sightings: Iterable[Sighting[T]], aspect: float = 16 / 9) -> Iterator[Sighting[T]]:
+        """The key frames of one film, steadied; each comes when those behind it that are near enough are seen.
+
+        ``aspect`` is the frame's width over its height.
+        """
+        window: _Window[T] = _Window(self, aspect)
         for sighting in sightings:
             yield from window.see(sighting)
         yield from window.rest()
@@ -110,9 +113,9 @@ class _Place:
 class _Window(Generic[T]):
     """Key frames that are not settled yet, and where each person was last seen before them."""
 
-    def __init__(self, smoothing: Smoothing) -> None:
+    def __init__(self, smoothing: Smoothing, aspect: float) -> None:
         self._smoothing = smoothing
-        self._association = Association(memory=smoothing.max_gap)
+        self._association = Association(smoothing.max_gap, aspect)
         self._open: deque[_Seen[T]] = deque()
         self._before: dict[int, _Place] = {}
         self._last: _When | None = None

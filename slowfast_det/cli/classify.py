@@ -15,6 +15,7 @@ from cyclopts.validators import Number
 from ava_tools.cli.outputs import claim_names
 from ava_tools.cli.run import MisuseError, console, tell
 from ava_tools.errors import InputError
+from slowfast_det.cli.formats import read_formats
 from slowfast_det.cli.person_options import Precision
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def classify(
         precision: Arithmetic of the network, as in predict.
         batch: Clips that are computed at once. Default: 8 on a GPU, 1 on a CPU.
     """
-    formats = _formats(save)
+    formats = read_formats(save, _FORMATS)
     if not sources:
         raise MisuseError("a SOURCE is missing: a film, a folder or a pattern")
     if every is None and (start or end is not None):
@@ -163,11 +164,3 @@ class _Job:
         (best,) = stretch.top(1)
         when = "" if self.span is None else f" {stretch.start:.2f} to {stretch.end:.2f} s"
         console.print(f"{stretch.video}{when}: {best.class_name} {best.score:.2f}", markup=False)
-
-
-def _formats(save: str) -> tuple[str, ...]:
-    chosen = tuple(dict.fromkeys(part.strip().lower() for part in save.split(",") if part.strip()))
-    unknown = [part for part in chosen if part not in _FORMATS]
-    if unknown or not chosen:
-        raise MisuseError(f"--save is {save!r}; any of {','.join(_FORMATS)} is expected")
-    return chosen

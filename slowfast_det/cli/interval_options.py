@@ -37,6 +37,14 @@ class IntervalOptions:
     gap: Seconds = 1.0
     shortest: Seconds = 0.0
 
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Which of them are given, as they are written on the command line."""
+        defaults = IntervalOptions()
+        return tuple(
+            f"--{name}" for name in self.__dataclass_fields__ if getattr(self, name) != getattr(defaults, name)
+        )
+
     def rule(self, labels: Labels, usual: float | tuple[float, ...]) -> IntervalRule:
         """The rule for a model's actions; ``usual`` are the scores from which they are shown.
 

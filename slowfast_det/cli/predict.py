@@ -15,6 +15,7 @@ from ava_tools.cli.outputs import claim_names
 from ava_tools.cli.run import MisuseError, console, tell
 from ava_tools.errors import InputError
 from ava_tools.labels import split_names
+from slowfast_det.cli.formats import read_formats
 from slowfast_det.cli.interval_options import IntervalOptions
 from slowfast_det.cli.person_options import PersonOptions, Precision
 from slowfast_det.cli.progress import KeyframeProgress, film_bars
@@ -97,7 +98,7 @@ def predict(
         workers: Films that are read and written side by side; they share the networks. Default: on a GPU one for each
             4 cores, at most 4; on a CPU, which a single film keeps busy, 1.
     """
-    formats = _formats(save)
+    formats = read_formats(save, ENDINGS)
     if not sources:
         raise MisuseError("a SOURCE is missing: a film, a folder or a pattern")
     if model is None and config is None:
@@ -119,8 +120,7 @@ def predict(
         span = Span(1.0 if every is None else every, start, end, time_origin)
     except InputError as wrong:
         raise MisuseError(str(wrong)) from None
-    if boxes is not None and every is not None:
-        console.print("warning: --every has no effect: the boxes bring their own key frames")
+    _tell_idle(intervals, formats, boxes, every)
     if model is not None:
         zoo.known(model)  # before anything heavy is imported
     films, problems = expand_sources(sources)
@@ -150,6 +150,14 @@ def predict(
     with job.bars:
         fine = side_by_side(job.predict, films, workers or usual_workers(detector.device.type), job.turns)
     return 0 if fine and not problems else 1
+
+
+def _tell_idle(intervals: IntervalOptions, formats: Sequence[str], boxes: Path | None, every: float | None) -> None:
+    """Say which options change nothing beside the others."""
+    if intervals.given and not {"intervals", "tubes", "srt"}.intersection(formats):
+        console.print(f"warning: {intervals.given[0]} has no effect without --save intervals, tubes or srt")
+    if boxes is not None and every is not None:
+        console.print("warning: --every has no effect: the boxes bring their own key frames")
 
 
 @dataclass(frozen=True)
@@ -248,11 +256,3 @@ def _detector(
         PrecomputedBoxes(boxes) if boxes is not None else options.load(precision, device, companion=model.companion)
     )
     return ActionDetector(model, persons, device, precision, smoothing=Smoothing() if smooth else None, batch=batch)
-
-
-def _formats(save: str) -> tuple[str, ...]:
-    chosen = tuple(dict.fromkeys(part.strip().lower() for part in save.split(",") if part.strip()))
-    unknown = [part for part in chosen if part not in ENDINGS]
-    if unknown or not chosen:
-        raise MisuseError(f"--save is {save!r}; any of {','.join(ENDINGS)} is expected")
-    return chosen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import groupby, pairwise
@@ -59,6 +60,7 @@ class TubesFile(LineFile):
         self._finder, self._selection = IntervalFinder(rule), selection
         self._boxes: dict[int, list[list[float | None]]] = {}
         self._actions: dict[int, list[Interval]] = {}
+        self._seen: dict[int, float] = {}  # when each person was seen last, seconds
         self._video = ""
 
     def write(self, keyframe: Keyframe) -> None:
@@ -68,11 +70,11 @@ class TubesFile(LineFile):
         for person, box, score in zip(
             keyframe.persons.tolist(), keyframe.boxes.tolist(), keyframe.box_scores.tolist(), strict=True
         ):
-            known = None if score != score else round(score, 6)
+            known = None if math.isnan(score) else round(score, 6)
             place = [round(keyframe.time, 6), *(round(value, 6) for value in box), known]
             self._boxes.setdefault(person, []).append(place)
-        gone = [person for person, places in self._boxes.items() if keyframe.time - (places[-1][0] or 0) > MEMORY + 1]
-        self._add(gone)
+            self._seen[person] = keyframe.time
+        self._add([person for person, time in self._seen.items() if keyframe.time - time > MEMORY + 1])
 
     def close(self, complete: bool = True) -> None:
         """Add everybody who is left, and close the file."""
@@ -90,6 +92,7 @@ class TubesFile(LineFile):
         lines = []
         for person in persons:
             boxes = self._boxes.pop(person)
+            del self._seen[person]
             actions = sorted(self._actions.pop(person, []), key=lambda one: (one.start, one.action_id))
             about = {
                 "video": self._video,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,35 +12,22 @@ from ava_tools.errors import InputError
 from ava_tools.labels import Labels
 from ava_tools.manifest import DataSet
 from slowfast_det.checkpoints.model import Model, untrained_model
-from slowfast_det.checkpoints.transfer import Transfer, transfer
+from slowfast_det.checkpoints.transfer import transfer
 from slowfast_det.distributed import World
 from slowfast_det.models.backbone import freeze_stages
 from slowfast_det.recipe import Recipe
 from slowfast_det.testing import prepare_examination, run_test
 from slowfast_det.training.key_frames import read_key_frames
+from slowfast_det.training.preparation import Preparation
 from slowfast_det.training.run import required_data
 from slowfast_det.training.samples import ActionSamples
-from slowfast_det.training.tasks.actions import ActionTask, Evaluation
+from slowfast_det.training.tasks.actions import ActionTask
+from slowfast_det.training.tasks.model_task import Evaluation
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Preparation:
-    """What is known before the first step.
-
-    Attributes:
-        task: what will be trained.
-        transfer: what was taken from the checkpoint of ``init``; None: all weights are fresh.
-        notes: what was left out of the data.
-    """
-
-    task: ActionTask
-    transfer: Transfer | None
-    notes: tuple[str, ...]
-
-
-def prepare_training(recipe: Recipe, device: torch.device = torch.device("cpu")) -> Preparation:
+def prepare_training(recipe: Recipe, device: torch.device = torch.device("cpu")) -> Preparation[ActionTask]:
     """Read the data, build the model, load what it starts from.
 
     Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 import torch
 
@@ -11,34 +10,21 @@ from ava_tools.class_films import MissingSplitError
 from ava_tools.errors import InputError
 from ava_tools.labels import Labels, packaged_labels
 from slowfast_det.checkpoints.model import Model, untrained_any_model
-from slowfast_det.checkpoints.transfer import Transfer, transfer
+from slowfast_det.checkpoints.transfer import transfer
 from slowfast_det.class_recipe import ClassRecipe, ViewsConfig
 from slowfast_det.class_testing import held_back_films, run_class_test, split_films
 from slowfast_det.distributed import World
 from slowfast_det.models.backbone import freeze_stages
 from slowfast_det.training.actions import mirrored_actions
 from slowfast_det.training.class_samples import ClassSamples
-from slowfast_det.training.tasks.classes import ClassTask, Evaluation
+from slowfast_det.training.preparation import Preparation
+from slowfast_det.training.tasks.classes import ClassTask
+from slowfast_det.training.tasks.model_task import Evaluation
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class ClassPreparation:
-    """What is known before the first step.
-
-    Attributes:
-        task: what will be trained.
-        transfer: what was taken from the checkpoint of ``init``; None: all weights are fresh.
-        notes: what was left out of the data.
-    """
-
-    task: ClassTask
-    transfer: Transfer | None
-    notes: tuple[str, ...]
-
-
-def prepare_class_training(recipe: ClassRecipe) -> ClassPreparation:
+def prepare_class_training(recipe: ClassRecipe) -> Preparation[ClassTask]:
     """Read the lists of films, build the model, load what it starts from.
 
     Raises:
@@ -66,7 +52,7 @@ def prepare_class_training(recipe: ClassRecipe) -> ClassPreparation:
         recipe.training.memory * 1e9,
     )
     evaluation, more = _evaluation(recipe, films.labels)
-    return ClassPreparation(ClassTask(model, samples, recipe.training, evaluation), loaded, (*notes, *more))
+    return Preparation(ClassTask(model, samples, recipe.training, evaluation), loaded, (*notes, *more))
 
 
 def _evaluation(recipe: ClassRecipe, labels: Labels) -> tuple[Evaluation, tuple[str, ...]]:

@@ -58,6 +58,12 @@ def stretches(found):
         ),
         pytest.param([0.9, None, 0.9], {"gap": 1}, [(0, 2.5)], id="out of sight for a moment"),
         pytest.param([0.9, None, None, None, 0.9], {"gap": 1}, [(0, 0.5), (3.5, 4.5)], id="out of sight for long"),
+        pytest.param(
+            [0.9, 0, 0, 0.4, 0.9], {}, [(0, 0.5), (3.5, 4.5)], id="what carries on begins nothing after a gap"
+        ),
+        pytest.param(
+            [0.9, None, None, 0.4, 0.4], {"gap": 1.2, "smooth": 2}, [(0, 0.5)], id="nor where nobody was seen for long"
+        ),
         pytest.param([0.9, 0, 0.9, 0.9, 0], {"shortest": 1.5}, [(1.5, 3.5)], id="too short"),
         pytest.param(
             [0, 0.9, 0, 0.9, 0.9, 0.9, 0], {"smooth": 2, "end": 1}, [(1.5, 5.5)], id="smoothed over three key frames"

@@ -16,8 +16,10 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pandas as pd
 import pytest
 
+from ava_tools.labels import ava_labels
 from slowfast_det import load_model
 
 TWO = [(0.1, 0.2, 0.45, 0.9), (0.5, 0.25, 0.912345, 0.95)]
@@ -105,6 +107,35 @@ def test_every_action_of_every_box(predict, film, given, rows_of):
     assert [f"{r['x2']:.6f}" for r in records] == [row[4] for row in rows]
     assert {r["person"] for r in records} == {1, 2}
     assert {(r["action_id"], r["action"]) for r in records} >= {(12, "stand"), (80, "watch (a person)")}
+
+
+def test_who_did_what_when(predict, film, given):
+    """The scores of the jsonl, cut at a threshold by hand; the untrained network gives all about 0.5."""
+    options = ("--boxes", given, "--min-score", 0, "--thresholds", 0.5, "--average", 0, "--gap", 0)
+    done = predict(film, *options, "--save", "jsonl,persons,intervals,tubes,srt")
+    assert done.code == 0
+    assert done.out.split() == [
+        f"predictions/film.{ending}" for ending in ("jsonl", "persons.csv", "intervals.csv", "tubes.jsonl", "srt")
+    ]
+    records = pd.read_json("predictions/film.jsonl", lines=True)
+    found = pd.read_csv("predictions/film.intervals.csv")
+    exclusive = {action.id for action in ava_labels() if action.kind == "pose"}
+    free = records[~records["action_id"].isin(exclusive)]
+    begun = {(r.person, r.action_id) for r in free[free["score"] >= 0.5].itertuples()}
+    assert begun
+    assert {(r.person, r.action_id) for r in found.itertuples() if r.action_id not in exclusive} == begun
+    assert (found["peak_score"] >= 0.5).all()
+    assert (found["end"] > found["start"]).all()
+    persons = pd.read_csv("predictions/film.persons.csv")
+    assert persons.groupby("person")["time"].apply(list).to_dict() == {1: [0, 1, 2], 2: [0, 1, 2]}
+    tubes = pd.read_json("predictions/film.tubes.jsonl", lines=True)
+    assert sum(map(len, tubes["actions"])) == len(found)
+    assert Path("predictions/film.srt").read_text().startswith("1\n00:00:00,000 --> ")
+
+
+def test_options_of_intervals_alone_are_told(predict, film, given):
+    done = predict(film, "--boxes", given, "--gap", 2, "--save", "csv")
+    assert "--gap has no effect without --save intervals, tubes or srt" in done.err.replace("\n", " ")
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -12,18 +11,15 @@ from torch import Tensor, nn
 from slowfast_det.checkpoints.model import Model
 from slowfast_det.clips.tensors import normalised
 from slowfast_det.distributed import World
-from slowfast_det.models.network import ActionNetwork
 from slowfast_det.recipe import TrainingConfig
 from slowfast_det.training.batches import ClipBatch, ClipGroup, Plan, collate, load_batches
 from slowfast_det.training.loss import action_loss, balancing_weights
 from slowfast_det.training.samples import ActionSamples
-
-Evaluation = Callable[[Model, World], dict[str, float]]
-"""Measures a model; the processes share the work, and each gets the figures. An empty answer: not measured."""
+from slowfast_det.training.tasks.model_task import Evaluation, ModelTask
 
 
 @dataclass
-class ActionTask:
+class ActionTask(ModelTask):
     """A model and the clips that it is trained on.
 
     Attributes:
@@ -79,15 +75,3 @@ class ActionTask:
         of_persons = action_loss(logits, group.targets, gamma=self._gamma, weights=weights, exclusive=exclusive)
         of_clips = of_persons.new_zeros(len(group.names))
         return of_clips.index_add(0, group.boxes[:, 0].long(), of_persons)
-
-    def evaluate(self, network: nn.Module, world: World) -> dict[str, float]:
-        """Measure a network on held-out key frames."""
-        return self.evaluation(self._as_model(network), world)
-
-    def save(self, network: nn.Module, path: Path) -> None:
-        """Write a checkpoint of ours."""
-        self._as_model(network).save(path)
-
-    def _as_model(self, network: nn.Module) -> Model:
-        assert isinstance(network, ActionNetwork)
-        return replace(self.model, network=network)

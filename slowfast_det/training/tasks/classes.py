@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -19,13 +18,11 @@ from slowfast_det.models.network import ClassifierNetwork
 from slowfast_det.training.batches import Plan, load_batches
 from slowfast_det.training.class_samples import ClassBatch, ClassSamples, collate_clips
 from slowfast_det.training.loss import action_loss
-
-Evaluation = Callable[[Model, World], dict[str, float]]
-"""Measures a model; the processes share the work, and each gets the figures. An empty answer: not measured."""
+from slowfast_det.training.tasks.model_task import Evaluation, ModelTask
 
 
 @dataclass
-class ClassTask:
+class ClassTask(ModelTask):
     """A model and the clips that it is trained on.
 
     Attributes:
@@ -71,15 +68,3 @@ class ClassTask:
         classes, share = logits.shape[1], self.settings.label_smoothing
         targets = one_hot(batch.columns, classes) * (1 - share) + share / classes
         return action_loss(logits, targets, exclusive=self.model.config.activation == "softmax")
-
-    def evaluate(self, network: nn.Module, world: World) -> dict[str, float]:
-        """Measure a network on held-out films."""
-        return self.evaluation(self._as_model(network), world)
-
-    def save(self, network: nn.Module, path: Path) -> None:
-        """Write a checkpoint of ours."""
-        self._as_model(network).save(path)
-
-    def _as_model(self, network: nn.Module) -> Model:
-        assert isinstance(network, ClassifierNetwork)
-        return replace(self.model, network=network)

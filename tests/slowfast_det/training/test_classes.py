@@ -280,9 +280,9 @@ class TestClassifier:
         with pytest.raises(InputError, match="scores persons"):
             FilmClassifier(tiny, "cpu")
 
-    @pytest.mark.parametrize("numbers", [{"clips": 0}, {"crops": 2}])
+    @pytest.mark.parametrize("numbers", [{"clips": 0}, {"crops": 2}, {"batch": 0}])
     def test_numbers_that_make_no_sense(self, trained, numbers):
-        with pytest.raises(InputError, match="are expected"):
+        with pytest.raises(InputError, match="expected"):
             FilmClassifier(trained / "run" / "last.safetensors", "cpu", **numbers)
 
 
