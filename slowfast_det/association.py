@@ -17,7 +17,8 @@ MEMORY = 3.0
 _Places = NDArray[np.float64]  # [K, 3]: middle, feet (from the left and top, frame heights), height (frame heights)
 
 # How far persons are from where they are expected, in their heights: standard deviations at once, and what a second
-# adds. Found on films of benchmarks/identities.py (seeds 0 and 1).
+# adds. Found on films of benchmarks/identities.py (seeds 0 and 1); what concerns colours also on a real film of two
+# players at key frames 1 s apart, where a lower limit lost one of them.
 _ACROSS, _ACROSS_A_SECOND = 0.10, 0.45
 _DOWN, _DOWN_A_SECOND = 0.15, 0.12  # who jumps lifts the feet
 _TALLER, _TALLER_A_SECOND = 0.10, 0.10  # of the logarithm of the height
